@@ -1,0 +1,104 @@
+/* fastnn.h: the whole C API. C11, no Python, no allocation.
+ *
+ * A Program arrives as a flat array of steps on numbered memory areas. fnn_execute() runs it for
+ * many batches in one parallel region. Kernels are found by name in the table of one instruction
+ * set; nothing here grows when a kernel is added. */
+#ifndef FASTNN_H
+#define FASTNN_H
+
+#include <stdint.h>
+
+#define FNN_MAX_DIMS 12
+#define FNN_MAX_ATTRS 8
+#define FNN_MAX_ARGS 10
+
+/* What one thread needs to do its share of one step on one batch. */
+typedef struct {
+    const int64_t *dims;         /* run-time sizes, in the order of the operation's `dims` rule */
+    const double *attrs;         /* keyword attributes, in the order of the reference's signature */
+    void *args[FNN_MAX_ARGS];    /* inputs, then outputs that are not in place; absent ones are NULL */
+    int thread, threads;         /* this thread's number in, and the size of, the step's team */
+    void (*epilogue)(float *y, int64_t n, const double *attrs); /* NULL, or applied to each output */
+    const double *epilogue_attrs;
+    uint64_t seed;               /* with `iteration`: the key of the random numbers */
+    uint64_t iteration;          /* optimizer iteration of this batch */
+    int32_t *nonfinite;          /* set to 1 by check_finite; never cleared by a kernel */
+    float *workspace;            /* this thread's scratch: FNN_WORKSPACE_FLOATS, 64-byte aligned */
+} fnn_call;
+
+typedef void (*fnn_kernel)(const fnn_call *call);
+typedef void (*fnn_map)(float *y, int64_t n, const double *attrs); /* in place, any n, any alignment */
+
+typedef struct {
+    const char *name;
+    fnn_kernel run;
+    fnn_map map;                 /* NULL unless the kernel is a function of single elements */
+} fnn_row;
+
+/* One instruction set: the only symbol that a file in isa/ exports. */
+typedef struct {
+    const char *isa;
+    int64_t workspace_floats;    /* scratch that each thread needs */
+    int64_t count;
+    const fnn_row *rows;
+} fnn_table;
+
+/* Where an argument lies. area < 0 means that the argument is absent. */
+typedef struct {
+    int64_t area, offset;        /* offset in bytes */
+} fnn_arg;
+
+/* A memory area; its address for a batch is base + first row * per_row + batch number * per_step. */
+typedef struct {
+    char *base;
+    int64_t per_row, per_step;   /* bytes */
+} fnn_area;
+
+enum { FNN_COMPUTE = 0, FNN_UPDATE = 1 };
+
+typedef struct {
+    int32_t kernel;              /* row of the table */
+    int32_t epilogue;            /* row of the table, or -1 */
+    int32_t barrier;             /* the team meets before this step */
+    int32_t threads;             /* at most so many threads share this step */
+    int32_t stage;               /* FNN_UPDATE steps run only while everything is finite */
+    int32_t batch_dims;          /* bit i: dims[i] is multiplied by the number of rows */
+    int64_t dims[FNN_MAX_DIMS];
+    double attrs[FNN_MAX_ATTRS];
+    double epilogue_attrs[FNN_MAX_ATTRS];
+    fnn_arg args[FNN_MAX_ARGS];
+} fnn_step;
+
+enum { FNN_ON_NONFINITE_RAISE = 0, FNN_ON_NONFINITE_SKIP = 1 };
+
+typedef struct {
+    const fnn_table *table;
+    const fnn_step *steps;
+    int64_t step_count;
+    const fnn_area *areas;
+    const int64_t *first_rows;   /* per batch */
+    const int64_t *row_counts;   /* per batch */
+    int64_t batch_count;
+    float *workspace;            /* threads * table->workspace_floats */
+    int threads;                 /* the team to ask for */
+    int on_nonfinite;
+    uint64_t seed;
+    int64_t *iteration;          /* counted up after each batch that has update steps */
+    int team;                    /* out: the team that really ran */
+    int64_t batches_done;        /* out: smaller than batch_count when a batch was not finite */
+    int64_t batches_skipped;     /* out */
+} fnn_run;
+
+/* Runs every step for every batch. Never fails: all sizes were checked before. */
+void fnn_execute(fnn_run *run);
+
+/* The instruction sets this machine can run, best first; NULL ends the list. */
+const fnn_table *const *fnn_tables(void);
+
+/* Row number of a kernel, or -1. */
+int fnn_find(const fnn_table *table, const char *name);
+
+int fnn_has_openmp(void);
+int fnn_max_threads(void);       /* what OpenMP would use now; 1 without it */
+
+#endif

@@ -1,0 +1,129 @@
+# cython: language_level=3, boundscheck=True, wraparound=False
+"""The only bridge to C. It knows no kernel by name and does not grow when one is added."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+
+cdef extern from "fastnn.h":
+    enum:
+        FNN_MAX_DIMS
+        FNN_MAX_ATTRS
+        FNN_MAX_ARGS
+        FNN_ON_NONFINITE_RAISE
+        FNN_ON_NONFINITE_SKIP
+
+    ctypedef struct fnn_row:
+        const char *name
+
+    ctypedef struct fnn_table:
+        const char *isa
+        int64_t workspace_floats
+        int64_t count
+        const fnn_row *rows
+
+    ctypedef struct fnn_area:
+        char *base
+
+    ctypedef struct fnn_step:
+        int32_t kernel
+
+    ctypedef struct fnn_run:
+        const fnn_table *table
+        const fnn_step *steps
+        int64_t step_count
+        const fnn_area *areas
+        const int64_t *first_rows
+        const int64_t *row_counts
+        int64_t batch_count
+        float *workspace
+        int threads
+        int on_nonfinite
+        uint64_t seed
+        int64_t *iteration
+        int team
+        int64_t batches_done
+        int64_t batches_skipped
+
+    void fnn_execute(fnn_run *run) nogil
+    const fnn_table *const *fnn_tables()
+    int fnn_find(const fnn_table *table, const char *name)
+    int fnn_has_openmp()
+    int fnn_max_threads()
+
+
+MAX_DIMS, MAX_ATTRS, MAX_ARGS = FNN_MAX_DIMS, FNN_MAX_ATTRS, FNN_MAX_ARGS
+STEP_SIZE, AREA_SIZE = sizeof(fnn_step), sizeof(fnn_area)
+
+
+cdef const fnn_table *table_of(str isa) except NULL:
+    cdef const fnn_table *const *table = fnn_tables()
+    while table[0] != NULL:
+        if table[0].isa.decode() == isa:
+            return table[0]
+        table += 1
+    raise ValueError(f"no instruction set {isa!r} on this machine")
+
+
+def isas():
+    """Names of the instruction sets that this machine can run, best first."""
+    cdef const fnn_table *const *table = fnn_tables()
+    names = []
+    while table[0] != NULL:
+        names.append(table[0].isa.decode())
+        table += 1
+    return names
+
+
+def kernels(str isa):
+    """Names of all kernels of an instruction set."""
+    cdef const fnn_table *table = table_of(isa)
+    return [table.rows[i].name.decode() for i in range(table.count)]
+
+
+def find(str isa, str name):
+    """Row of a kernel in the table of an instruction set."""
+    cdef int row = fnn_find(table_of(isa), name.encode())
+    if row < 0:
+        raise KeyError(f"no kernel {name!r} in the table of {isa!r}")
+    return row
+
+
+def workspace_floats(str isa):
+    """Scratch memory that each thread needs, in floats."""
+    return table_of(isa).workspace_floats
+
+
+def has_openmp():
+    """Whether the extension was built with OpenMP."""
+    return bool(fnn_has_openmp())
+
+
+def max_threads():
+    """Threads that OpenMP would use now (1 without OpenMP)."""
+    return fnn_max_threads()
+
+
+def execute(str isa, const unsigned char[::1] steps, const unsigned char[::1] areas,
+            const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
+            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration):
+    """Run a lowered Program; returns (batches done, batches skipped, threads that ran)."""
+    cdef fnn_run run
+    run.table = table_of(isa)
+    if row_counts.shape[0] == 0 or steps.shape[0] == 0:
+        return row_counts.shape[0], 0, 1
+    if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
+            or workspace.shape[0] < threads * run.table.workspace_floats:
+        raise ValueError("arguments of a run do not fit together")
+    run.steps = <const fnn_step *>&steps[0]
+    run.step_count = steps.shape[0] // <int64_t>sizeof(fnn_step)
+    run.areas = <const fnn_area *>&areas[0]
+    run.first_rows, run.row_counts = &first_rows[0], &row_counts[0]
+    run.batch_count = row_counts.shape[0]
+    run.workspace = &workspace[0] if workspace.shape[0] else NULL
+    run.threads = threads
+    run.on_nonfinite = FNN_ON_NONFINITE_SKIP if skip_nonfinite else FNN_ON_NONFINITE_RAISE
+    run.seed = seed
+    run.iteration = &iteration[0]
+    with nogil:
+        fnn_execute(&run)
+    return run.batches_done, run.batches_skipped, run.team

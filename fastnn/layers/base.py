@@ -1,0 +1,259 @@
+"""Layer: what all layers share."""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from .. import config, initializers
+from ..errors import invalid, name_layer
+from ..ops.table import Shape
+from ..record import Symbolic
+from ..variable import Variable
+
+_names: Counter[str] = Counter()
+
+
+def automatic_name(kind: str) -> str:
+    """Keras' automatic names: ``dense``, ``dense_1``, ``dense_2`` ..."""
+    base = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+    n = _names[base]
+    _names[base] += 1
+    return f"{base}_{n}" if n else base
+
+
+def reset_names() -> None:
+    """Begin automatic names anew."""
+    _names.clear()
+
+
+class Layer:
+    """A function with weights, written once with `fastnn.ops`.
+
+    A subclass makes its weights in ``build(input_shape)`` with `add_weight` and computes in
+    ``call(x, training=None)``. On arrays the call computes at once; while a model is recorded the
+    same call writes the steps that run in C. Axis 0 is the batch.
+
+    Parameters
+    ----------
+    name : str, optional
+        Default: the class name in snake case, numbered.
+    trainable : bool, default True
+    input_shape : tuple of int, optional
+        Shape of one sample, for the first layer of a `Sequential` model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import layers, ops
+    >>> class Scale(layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(input_shape[1:], initializer="ones", name="scale")
+    ...     def call(self, x):
+    ...         return ops.affine(x, scale=2.0)
+    >>> Scale()(np.ones((1, 3)))
+    array([[2., 2., 2.]])
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        trainable: bool = True,
+        input_shape: tuple[int, ...] | int | None = None,
+        input_dim: int | None = None,
+    ):
+        if name is not None and (not isinstance(name, str) or not name):
+            raise invalid("name", name, "a non-empty string", "pass a string or leave it out", TypeError)
+        self.name = name or automatic_name(type(self).__name__)
+        self.trainable = trainable
+        self.built = False
+        self.build_shape: Shape | None = None
+        given = (input_dim,) if input_dim is not None else input_shape
+        self.given_input_shape = None if given is None else sample_shape("input_shape", given)
+        self._own: list[Variable] = []
+        self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
+
+    # For subclasses
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of this shape (axis 0 is None)."""
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Compute the outputs with `fastnn.ops`."""
+        raise NotImplementedError(f"layer class {type(self).__name__} has no call method")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the outputs for inputs of this shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal layer."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        if self.given_input_shape is not None:
+            config["input_shape"] = self.given_input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Layer":
+        """Make a layer from what `get_config` gave."""
+        return cls(**config)
+
+    def add_weight(
+        self,
+        shape: tuple[int, ...],
+        initializer: Any = "glorot_uniform",
+        trainable: bool = True,
+        name: str = "weight",
+        regularizer: Any = None,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Make a variable of this layer.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        initializer : str, Initializer or callable, default "glorot_uniform"
+        trainable : bool, default True
+        name : str
+        regularizer : callable, optional
+            Penalty of the weight, added to the loss.
+        dtype : str, optional
+            Default: `fastnn.config.floatx()`.
+        """
+        dtype = dtype or config.floatx()
+        value = initializers.get(initializer)(tuple(shape), dtype=dtype)
+        variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
+        variable.path = f"{self.name}/{name}"
+        self._own.append(variable)
+        if regularizer is not None:
+            self._regularizers.append((regularizer, variable))
+        return variable
+
+    # For users
+
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        if not isinstance(x, Symbolic):
+            x = np.asarray(x)
+            if x.dtype.kind not in "fiub":
+                raise invalid(
+                    f"input of layer {self.name!r}", x, "an array of numbers", "convert it to float32", TypeError
+                )
+            if x.dtype.kind != "f":
+                x = x.astype(config.floatx())
+        self.ensure_built((None, *x.shape[1:]))
+        return self._invoke(x, training)
+
+    def _invoke(self, x: Any, training: bool | None) -> Any:
+        takes_training = "training" in inspect.signature(self.call).parameters
+        arguments = {"training": training} if takes_training else {}
+        try:
+            with x.recorder.label(self.name) if isinstance(x, Symbolic) else nullcontext():
+                return self.call(x, **arguments)
+        except (ValueError, TypeError) as error:
+            name_layer(error, self.name)
+            raise
+
+    def ensure_built(self, input_shape: Shape) -> None:
+        """Build once; afterwards check that the shape is the one built for."""
+        if not self.built:
+            self.build(input_shape)
+            self.build_shape = input_shape
+            self.built = True
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, trainable or not, in the order they were made."""
+        return list(self._own)
+
+    @property
+    def weights(self) -> list[Variable]:
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return [v for v in self.variables if v.trainable] if self.trainable else []
+
+    trainable_weights = trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    non_trainable_weights = non_trainable_variables
+
+    @property
+    def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
+        """Regularizers with the variables they apply to."""
+        return list(self._regularizers)
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the inputs, None for the batch axis."""
+        if self.build_shape is None:
+            raise self.unbuilt("input_shape")
+        return self.build_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the outputs, None for the batch axis."""
+        return self.compute_output_shape(self.input_shape)
+
+    def unbuilt(self, attribute: str) -> Exception:
+        """The error of asking an unbuilt layer for something only a built one has."""
+        return invalid(
+            attribute, f"a request to {self.name!r}, which is not built", "a layer that knows its input shape",
+            "give the first layer an input_shape, or call the layer on data", 
+        )
+
+    def count_params(self) -> int:
+        """Number of values in all weights."""
+        if not self.built:
+            raise self.unbuilt("count_params()")
+        return sum(int(np.prod(v.shape)) for v in self.variables)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in order."""
+        return [v.numpy() for v in self.variables]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set all weights; as many arrays, of the same shapes and in the same order, as `get_weights`.
+
+        Raises
+        ------
+        ValueError
+            Number or shape differ; no weight is changed.
+        """
+        variables, arrays = self.variables, [np.asarray(w) for w in weights]
+        if len(arrays) != len(variables):
+            raise invalid(
+                f"weights of {self.name!r}", f"{len(arrays)} arrays", f"{len(variables)} arrays",
+                "pass a list like the one get_weights() returns",
+            )
+        for v, a in zip(variables, arrays, strict=True):
+            if a.shape != v.shape or a.dtype.kind not in "fiub":
+                raise invalid(
+                    f"weight {v.path!r}", a, f"an array of numbers of shape {v.shape}",
+                    "pass a list like the one get_weights() returns",
+                )
+        for v, a in zip(variables, arrays, strict=True):
+            v.assign(a)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def sample_shape(argument: str, shape: Any) -> tuple[int, ...]:
+    """The shape of one sample: a tuple of positive ints, also given as a list or a single int."""
+    dims = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    for n in dims:
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise invalid(argument, shape, "a tuple of positive integers",
+                          "pass the shape of one sample, such as (784,)", TypeError)
+        if n < 1 or n >= 2**31:
+            raise invalid(argument, shape, "positive sizes below 2**31", "pass the shape of one sample, such as (784,)")
+    return tuple(int(n) for n in dims)

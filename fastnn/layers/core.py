@@ -1,0 +1,173 @@
+"""Dense, Activation and the model's input."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import activations, initializers, ops, regularizers
+from ..errors import invalid
+from ..ops.table import Shape
+from .base import Layer, sample_shape
+
+
+def Input(shape: Any, name: str | None = None) -> "InputLayer":
+    """Declare the shape of one sample, as the first entry of a `Sequential` model.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Without the batch axis.
+    name : str, optional
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.Input(shape=(4,)), fastnn.layers.Dense(2)])
+    >>> model.count_params()
+    10
+    """
+    return InputLayer(shape, name=name)
+
+
+class InputLayer(Layer):
+    """The input of a model: it only carries the shape of one sample.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    name : str, optional
+    """
+
+    def __init__(self, shape: Any, name: str | None = None):
+        super().__init__(name=name, input_shape=sample_shape("shape", shape))
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "shape": self.given_input_shape}
+
+
+class Dense(Layer):
+    """Fully connected layer: ``activation(x W + b)`` on the last axis.
+
+    The product, the bias and the activation are one C kernel.
+
+    Parameters
+    ----------
+    units : int
+        Size of the output's last axis.
+    activation : str or callable, optional
+        Default: linear.
+    use_bias : bool, default True
+    kernel_initializer : default "glorot_uniform"
+    bias_initializer : default "zeros"
+    kernel_regularizer, bias_regularizer : optional
+        Penalties added to the loss.
+    activity_regularizer, kernel_constraint, bias_constraint : None
+        Not provided yet.
+    **kwargs
+        `name`, `trainable`, `input_shape`, `input_dim`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import layers
+    >>> layers.Dense(2, kernel_initializer="ones")(np.ones((1, 3), np.float32))
+    array([[3., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
+            raise invalid("units", units, "a positive integer", "pass the number of outputs", TypeError)
+        if not 0 < units < 2**31:
+            raise invalid("units", units, "a positive integer below 2**31", "pass the number of outputs")
+        for argument, value in (
+            ("activity_regularizer", activity_regularizer),
+            ("kernel_constraint", kernel_constraint),
+            ("bias_constraint", bias_constraint),
+        ):
+            if value is not None:
+                raise invalid(argument, value, "None (not provided yet)", "leave it out")
+        super().__init__(**kwargs)
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) < 2:
+            raise invalid(
+                f"input of layer {self.name!r}", f"shape {input_shape}", "at least two axes (batch, features)",
+                "reshape the data to (samples, features)",
+            )
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.units), self.kernel_initializer, name="kernel",
+            regularizer=self.kernel_regularizer,
+        )
+        self.bias = (
+            self.add_weight((self.units,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
+            if self.use_bias
+            else None
+        )
+
+    def call(self, x: Any) -> Any:
+        return self.activation(ops.dense(x, self.kernel, self.bias))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": self.kernel_initializer,
+            "bias_initializer": self.bias_initializer,
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+        }
+
+
+class Activation(Layer):
+    """Apply an activation.
+
+    Parameters
+    ----------
+    activation : str or callable
+    **kwargs
+        `name`, `input_shape`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import layers
+    >>> layers.Activation("relu")(np.linspace(-3, 3, 3))
+    array([0., 0., 3.])
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, x: Any) -> Any:
+        return self.activation(x)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"activation": activations.serialize(self.activation)}

@@ -1,0 +1,369 @@
+"""Losses: one value per sample, made with `fastnn.ops`, then weighted and averaged.
+
+A softmax or sigmoid output before its cross-entropy is recognised: the loss is then computed from
+the logits, which neither overflows nor loses digits.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .errors import invalid, unknown
+
+VALUES, LABELS = "values", "labels"
+
+
+def logits_of(y_pred: Any, activation: str) -> Any:
+    """What went into `activation` to give `y_pred`, or None if that is not how it was made."""
+    recorder = getattr(y_pred, "recorder", None)
+    step = recorder and recorder.producer(y_pred)
+    return step.ins[0] if step and step.row.name == activation else None
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """Mean over the last axis of ``(y_pred - y_true)^2``.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of equal shape (batch, ..., n)
+
+    Returns
+    -------
+    array of shape (batch, ...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_squared_error(np.array([[0.0, 2.0]]), np.array([[1.0, 0.0]]))
+    array([2.5])
+    """
+    return ops.mean_squared_error(y_pred, y_true)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """Mean over the last axis of ``|y_pred - y_true|``; shapes as `mean_squared_error`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_absolute_error(np.array([[0.0, 2.0]]), np.array([[1.0, 0.0]]))
+    array([1.5])
+    """
+    return ops.mean_absolute_error(y_pred, y_true)
+
+
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """Mean over the last axis of ``-(y log p + (1 - y) log(1 - p))``.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of equal shape (batch, ..., n)
+    from_logits : bool, default False
+        Whether `y_pred` holds logits z; then ``max(z, 0) - z y + log1p(exp(-|z|))`` is computed.
+        Probabilities are clipped to [1e-7, 1 - 1e-7].
+    label_smoothing : float, default 0
+        Moves targets towards 0.5: ``y (1 - s) + s / 2``.
+    axis : int, default -1
+        Only the last axis is provided.
+
+    Returns
+    -------
+    array of shape (batch, ...)
+    """
+    check_axis(axis)
+    y_true = smooth(y_true, label_smoothing, 2)
+    logits = y_pred if from_logits else logits_of(y_pred, "sigmoid")
+    if logits is not None:
+        return ops.binary_crossentropy_from_logits(logits, y_true)
+    return ops.binary_crossentropy(y_pred, y_true)
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """``-sum(y log p)`` over the last axis, for one-hot or probability targets.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of equal shape (batch, ..., classes)
+    from_logits : bool, default False
+        Whether `y_pred` holds logits; else rows are divided by their sum and clipped to
+        [1e-7, 1 - 1e-7].
+    label_smoothing : float, default 0
+        Spreads this part of each target evenly over the classes.
+    axis : int, default -1
+        Only the last axis is provided.
+
+    Returns
+    -------
+    array of shape (batch, ...)
+    """
+    check_axis(axis)
+    y_true = smooth(y_true, label_smoothing, y_pred.shape[-1])
+    logits = y_pred if from_logits else logits_of(y_pred, "softmax")
+    if logits is not None:
+        return ops.categorical_crossentropy_from_logits(logits, y_true)[0]
+    return ops.categorical_crossentropy(y_pred, y_true)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: None = None, axis: int = -1
+) -> Any:
+    """``-log p[label]``, for integer labels.
+
+    Parameters
+    ----------
+    y_true : array of int, shape (batch, ...)
+        Labels from 0 to classes - 1.
+    y_pred : array of shape (batch, ..., classes)
+    from_logits : bool, default False
+        As in `categorical_crossentropy`.
+    ignore_class : None
+        Not provided yet.
+    axis : int, default -1
+        Only the last axis is provided.
+
+    Returns
+    -------
+    array of shape (batch, ...)
+    """
+    check_axis(axis)
+    if ignore_class is not None:
+        raise invalid("ignore_class", ignore_class, "None (not provided yet)", "leave it out")
+    logits = y_pred if from_logits else logits_of(y_pred, "softmax")
+    if logits is not None:
+        return ops.sparse_categorical_crossentropy_from_logits(logits, y_true)[0]
+    return ops.sparse_categorical_crossentropy(y_pred, y_true)
+
+
+def smooth(y_true: Any, smoothing: float, classes: int) -> Any:
+    """Targets moved by `smoothing` towards the uniform distribution."""
+    return ops.affine(y_true, scale=1.0 - smoothing, offset=smoothing / classes) if smoothing else y_true
+
+
+def check_axis(axis: Any) -> None:
+    """Only the last axis is provided."""
+    if axis != -1:
+        raise invalid("axis", axis, "-1 (other axes are not provided yet)", "move the classes to the last axis")
+
+
+class Loss:
+    """A loss as an object.
+
+    Parameters
+    ----------
+    name : str
+    reduction : {"sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None}
+        "sum_over_batch_size" and "mean" divide the weighted sum by the number of values.
+
+    Attributes
+    ----------
+    target : {"values", "labels"}
+        What `call` expects as `y_true`: floating values, or int32 class labels.
+    """
+
+    target = VALUES
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size"):
+        reductions = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+        if reduction is not None and reduction not in reductions:
+            raise unknown("reduction", reduction, reductions)
+        if reduction == "mean_with_sample_weight":
+            raise invalid("reduction", reduction, "another reduction (this one is not provided yet)",
+                          "use 'sum_over_batch_size'")
+        self.name = name or type(self).__name__
+        self.reduction = reduction
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per sample, written with `fastnn.ops`."""
+        raise NotImplementedError
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss of arrays."""
+        y_pred = np.asarray(y_pred)
+        if y_pred.dtype.kind != "f":
+            y_pred = y_pred.astype(np.float32)
+        y_true = align_target(np.asarray(y_true), y_pred.shape, self.target)
+        if self.target == VALUES:
+            y_true = y_true.astype(y_pred.dtype, copy=False)
+        values = np.asarray(self.call(y_true, y_pred))
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, values.dtype)
+            values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+        if self.reduction in ("none", None):
+            return values
+        total = values.sum(dtype=np.float64)
+        return values.dtype.type(total if self.reduction == "sum" else total / values.size)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal loss."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Loss":
+        """Make a loss from what `get_config` gave."""
+        return cls(**config)
+
+
+class LossFunction(Loss):
+    """A loss made from a function ``f(y_true, y_pred, **arguments)`` with one value per sample.
+
+    Parameters
+    ----------
+    function : callable
+    name, reduction
+        As in `Loss`.
+    **arguments
+        Passed on to `function`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        **arguments: Any,
+    ):
+        super().__init__(name or function.__name__, reduction)
+        self.function, self.arguments = function, arguments
+        if function is sparse_categorical_crossentropy:
+            self.target = LABELS
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.function(y_true, y_pred, **self.arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | self.arguments
+
+
+class MeanSquaredError(LossFunction):
+    """See `mean_squared_error`."""
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_error"):
+        super().__init__(mean_squared_error, name, reduction)
+
+
+class MeanAbsoluteError(LossFunction):
+    """See `mean_absolute_error`."""
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_error"):
+        super().__init__(mean_absolute_error, name, reduction)
+
+
+class BinaryCrossentropy(LossFunction):
+    """See `binary_crossentropy`."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "binary_crossentropy",
+    ):
+        check_axis(axis)
+        super().__init__(
+            binary_crossentropy, name, reduction,
+            from_logits=bool(from_logits), label_smoothing=checked_smoothing(label_smoothing),
+        )
+
+
+class CategoricalCrossentropy(LossFunction):
+    """See `categorical_crossentropy`."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_crossentropy",
+    ):
+        check_axis(axis)
+        super().__init__(
+            categorical_crossentropy, name, reduction,
+            from_logits=bool(from_logits), label_smoothing=checked_smoothing(label_smoothing),
+        )
+
+
+class SparseCategoricalCrossentropy(LossFunction):
+    """See `sparse_categorical_crossentropy`."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+    ):
+        check_axis(axis)
+        if ignore_class is not None:
+            raise invalid("ignore_class", ignore_class, "None (not provided yet)", "leave it out")
+        super().__init__(sparse_categorical_crossentropy, name, reduction, from_logits=bool(from_logits))
+
+
+def checked_smoothing(value: Any) -> float:
+    """A label smoothing from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise invalid("label_smoothing", value, "a number from 0 to 1", "pass for example 0.1")
+    return float(value)
+
+
+def align_target(y: np.ndarray, prediction: tuple[int | None, ...], target: str) -> np.ndarray:
+    """Give targets the shape that goes with predictions of a shape (Keras' rule for a last axis of 1)."""
+    wanted = prediction if target == VALUES else prediction[:-1]
+    fits = y.shape[1:] == wanted[1:]
+    if not fits and y.ndim == len(wanted) - 1 and wanted[-1] == 1:
+        y = y[..., None]
+    elif not fits and y.ndim == len(wanted) + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim == 0 or y.shape[1:] != wanted[1:]:
+        sample = ("samples", *wanted[1:])
+        fix = "check the size of the last layer against the targets"
+        if target == VALUES and len(prediction) == y.ndim + 1:
+            fix = "use a sparse loss for integer labels, or utils.to_categorical on the targets"
+        elif target == LABELS and y.ndim == len(prediction):
+            fix = "use categorical_crossentropy for one-hot targets, or pass integer labels"
+        raise invalid("y", y, f"shape {sample} for predictions of shape {prediction}".replace("'", ""), fix)
+    return y
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "mean_squared_error": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+}
+ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    **{cls.__name__.lower(): name for name, cls in FUNCTIONS.items()},
+}
+
+
+def get(identifier: Any) -> Loss:
+    """A loss by name, class, function or instance.
+
+    Examples
+    --------
+    >>> from fastnn import losses
+    >>> losses.get("mse").name
+    'mean_squared_error'
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if isinstance(identifier, str):
+        name = ALIASES.get(identifier.lower(), identifier)
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]()
+    elif callable(identifier):
+        return LossFunction(identifier)
+    raise unknown("loss", identifier, {*FUNCTIONS, "mse", "mae"})

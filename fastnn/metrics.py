@@ -1,0 +1,228 @@
+"""Metrics: what training reports besides the loss. Sums are kept in float64, in sample order."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import losses, ops
+from .errors import invalid, unknown
+from .losses import LABELS, VALUES, align_target
+
+Shape = tuple[int | None, ...]
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """Part of the last axis where ``y_pred > threshold`` equals the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> binary_accuracy(np.array([[1.0, 0.0]]), np.array([[0.7, 0.6]]))
+    array([0.5])
+    """
+    return ops.threshold_agrees(y_pred, y_true, threshold=threshold)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the largest prediction is at the place of the largest target, else 0."""
+    return ops.argmax_agrees(y_pred, y_true)
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the largest prediction is at the label, else 0."""
+    return ops.argmax_equals(y_pred, y_true)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """1 where the label is among the k largest predictions, else 0."""
+    return ops.in_top_k(y_pred, y_true, k=k)
+
+
+class Metric:
+    """A running value.
+
+    Parameters
+    ----------
+    name : str, optional
+    """
+
+    target = VALUES
+
+    def __init__(self, name: str | None = None):
+        self.name = name or type(self).__name__.lower()
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        raise NotImplementedError
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch of arrays."""
+        raise NotImplementedError
+
+    def result(self) -> float:
+        """The value so far."""
+        raise NotImplementedError
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """Take in a batch and return the value so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+
+class MeanMetric(Metric):
+    """Weighted mean of a function ``f(y_true, y_pred, **arguments)`` with one value per sample.
+
+    Because the function is written with `fastnn.ops`, training computes it in C.
+
+    Parameters
+    ----------
+    function : callable
+    name : str, optional
+        Default: the function's name.
+    target : {"values", "labels"}
+        What the function expects as `y_true`.
+    **arguments
+        Passed on to `function`.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any
+    ):
+        self.function, self.target, self.arguments = function, target, arguments
+        super().__init__(name or function.__name__)
+
+    def reset_state(self) -> None:
+        self.total, self.weight = 0.0, 0.0
+
+    def values(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per sample."""
+        return self.function(y_true, y_pred, **self.arguments)
+
+    def add(self, sums: np.ndarray) -> None:
+        """Take in pairs (weighted sum, sum of weights), one per batch, in order."""
+        for total, weight in sums.tolist():
+            self.total += total
+            self.weight += weight
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y_pred = np.asarray(y_pred)
+        if y_pred.dtype.kind != "f":
+            y_pred = y_pred.astype(np.float32)
+        y_true = align_target(np.asarray(y_true), y_pred.shape, self.target)
+        values = np.asarray(self.values(y_true, y_pred))
+        weights = None if sample_weight is None else np.asarray(sample_weight, values.dtype)
+        self.add(np.asarray(ops.weighted_sum(values, weights))[None])
+
+    def result(self) -> float:
+        return self.total / self.weight if self.weight else 0.0
+
+
+class BinaryAccuracy(MeanMetric):
+    """See `binary_accuracy`."""
+
+    def __init__(self, name: str = "binary_accuracy", dtype: None = None, threshold: float = 0.5):
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+            raise invalid("threshold", threshold, "a number between 0 and 1", "pass for example 0.5")
+        super().__init__(binary_accuracy, name, threshold=float(threshold))
+
+
+class CategoricalAccuracy(MeanMetric):
+    """See `categorical_accuracy`."""
+
+    def __init__(self, name: str = "categorical_accuracy", dtype: None = None):
+        super().__init__(categorical_accuracy, name)
+
+
+class SparseCategoricalAccuracy(MeanMetric):
+    """See `sparse_categorical_accuracy`."""
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: None = None):
+        super().__init__(sparse_categorical_accuracy, name, LABELS)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetric):
+    """See `sparse_top_k_categorical_accuracy`."""
+
+    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: None = None):
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise invalid("k", k, "a positive integer", "pass how many of the largest predictions count")
+        super().__init__(sparse_top_k_categorical_accuracy, name, LABELS, k=int(k))
+
+
+class MeanSquaredError(MeanMetric):
+    """See `fastnn.losses.mean_squared_error`."""
+
+    def __init__(self, name: str = "mean_squared_error", dtype: None = None):
+        super().__init__(losses.mean_squared_error, name)
+
+
+class MeanAbsoluteError(MeanMetric):
+    """See `fastnn.losses.mean_absolute_error`."""
+
+    def __init__(self, name: str = "mean_absolute_error", dtype: None = None):
+        super().__init__(losses.mean_absolute_error, name)
+
+
+class LossMetric(MeanMetric):
+    """A loss function reported as a metric, under the loss's name."""
+
+    def __init__(self, loss: losses.Loss, name: str | None = None):
+        super().__init__(loss.call, name or loss.name, loss.target)
+
+
+NAMES: dict[str, Callable[..., MeanMetric]] = {
+    "binary_accuracy": BinaryAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "mean_squared_error": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mse": lambda: MeanSquaredError("mse"),
+    "mae": lambda: MeanAbsoluteError("mae"),
+}
+
+
+def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None = None) -> MeanMetric:
+    """A metric by name, class, function or instance.
+
+    Parameters
+    ----------
+    identifier : str, type, callable or MeanMetric
+        "accuracy" and "acc" pick their kind by the shapes, as Keras does: binary for predictions of
+        width 1, sparse for labels without a class axis, else categorical.
+    y_shape, prediction : tuple, optional
+        Shapes of targets and predictions; needed for "accuracy".
+
+    Examples
+    --------
+    >>> from fastnn import metrics
+    >>> metrics.get("accuracy", (None,), (None, 10)).function.__name__
+    'sparse_categorical_accuracy'
+    """
+    if isinstance(identifier, MeanMetric):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, MeanMetric):
+        return identifier()  # type: ignore[call-arg]
+    if isinstance(identifier, losses.Loss):
+        return LossMetric(identifier)
+    if isinstance(identifier, str):
+        if identifier in ("accuracy", "acc") and y_shape is not None and prediction is not None:
+            if prediction[-1] == 1:
+                return BinaryAccuracy(identifier)
+            if len(y_shape) < len(prediction) or y_shape[-1] == 1:
+                return SparseCategoricalAccuracy(identifier)
+            return CategoricalAccuracy(identifier)
+        if identifier in ("accuracy", "acc"):
+            return MeanMetric(categorical_accuracy, identifier)
+        if identifier in NAMES:
+            return NAMES[identifier]()
+        if identifier.lower() in losses.ALIASES or identifier in losses.FUNCTIONS:
+            return LossMetric(losses.get(identifier), identifier)
+        for name, cls in NAMES.items():
+            if name.replace("_", "") == identifier.lower():
+                return cls()
+    elif callable(identifier) and not isinstance(identifier, type):
+        return MeanMetric(identifier)
+    raise unknown("metric", identifier, {*NAMES, *losses.FUNCTIONS, "accuracy", "acc"})

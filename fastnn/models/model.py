@@ -1,0 +1,87 @@
+"""Model: a layer made of layers that can be trained."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import invalid, unknown
+from ..layers.base import Layer, automatic_name
+from ..ops.table import Shape
+from ..record import Symbolic
+from ..variable import Variable
+from .summary import summary_text
+from .training import Trainer
+
+
+class Model(Trainer, Layer):
+    """What all models share: layers, weights, training, prediction.
+
+    A subclass keeps its layers in ``self.layers`` and computes in ``call``.
+    """
+
+    def __init__(self, name: str | None = None):
+        Layer.__init__(self, name=name or automatic_name(type(self).__name__))
+        Trainer.__init__(self)
+        self.layers: list[Layer] = []
+
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """Outputs for `x`: an array computed at once, or symbols inside a recording.
+
+        Parameters
+        ----------
+        x : array_like of shape (batch, ...)
+        training : bool, optional
+            True runs the layers as in training (dropout acts), with NumPy. Otherwise this is
+            `predict` on one batch.
+        """
+        if isinstance(x, Symbolic) or training:
+            return super().__call__(x, training)
+        return self.predict_on_batch(x)
+
+    @property
+    def variables(self) -> list[Variable]:
+        return [v for layer in self.layers for v in layer.variables]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return [v for layer in self.layers for v in layer.trainable_variables] if self.trainable else []
+
+    trainable_weights = trainable_variables
+
+    @property
+    def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
+        return [p for layer in self.layers for p in layer.penalties]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name or by position."""
+        if name is not None:
+            for layer in self.layers:
+                if layer.name == name:
+                    return layer
+            raise unknown("name", name, [layer.name for layer in self.layers])
+        if index is None or not -len(self.layers) <= index < len(self.layers):
+            raise invalid("index", index, f"an integer below {len(self.layers)}", "pass a name or a valid index")
+        return self.layers[index]
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the layers, their output shapes and their numbers of parameters.
+
+        Parameters
+        ----------
+        line_length : int, optional
+        print_fn : callable, default print
+        """
+        rows = []
+        for layer in self.layers:
+            shape = layer.output_shape if layer.built else None
+            rows.append((layer.name, type(layer).__name__, shape, layer.count_params() if layer.built else 0))
+        trainable = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
+        total = sum(int(np.prod(v.shape)) for v in self.variables)
+        text = summary_text(self.name, rows, trainable, total - trainable, line_length=line_length)
+        (print_fn or print)(text)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape

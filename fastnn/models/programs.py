@@ -1,0 +1,144 @@
+"""How a model becomes a Program: one recording per mode."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import config, ops
+from ..errors import invalid
+from ..execute import NativeExecutor, NumpyExecutor, current_isa
+from ..losses import LABELS, Loss
+from ..metrics import MeanMetric
+from ..ops.table import Shape
+from ..optimizers import Optimizer
+from ..plan import plan
+from ..program import STEP
+from ..record import Recorder, Symbolic
+from ..variable import Variable
+
+TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training and evaluation compute besides the predictions."""
+
+    loss: Loss
+    metrics: tuple[MeanMetric, ...]
+    weighted_metrics: tuple[MeanMetric, ...]
+    optimizer: Optimizer
+
+
+def penalty_name(i: int) -> str:
+    """Name of the program output that holds the i-th penalty."""
+    return f"penalty {i}"
+
+
+def compile_program(
+    model: Any,
+    mode: str,
+    rows: int,
+    input_shape: Shape,
+    x_dtype: str,
+    objective: Objective | None = None,
+    weighted: bool = False,
+    checked: bool = True,
+) -> NativeExecutor | NumpyExecutor:
+    """Record, plan and make ready to run.
+
+    Parameters
+    ----------
+    model : Layer
+    mode : {"train", "evaluate", "predict"}
+    rows : int
+        Largest batch.
+    input_shape : tuple
+        With None for the batch axis.
+    x_dtype : str
+        Of the data set: "uint8" or the floating type.
+    objective : Objective, optional
+        Needed to train and evaluate.
+    weighted : bool
+        Whether there are sample weights.
+    checked : bool
+        Whether updates wait for the proof that everything is finite.
+
+    Returns
+    -------
+    NativeExecutor or NumpyExecutor
+        The latter for float64.
+    """
+    dtype = config.floatx()
+    recorder = Recorder(rows, dtype)
+    if mode == PREDICT:
+        y_pred = model(recorder.rows_input("x", input_shape[1:]), training=False)
+        recorder.output(y_pred, "y")
+    else:
+        assert objective is not None
+        record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
+    program = plan(recorder.program(), config.force_threads())
+    if dtype == "float64":
+        return NumpyExecutor(program, recorder.variables, dtype)
+    return NativeExecutor(program, recorder.variables, current_isa())
+
+
+def record_objective(
+    recorder: Recorder, model: Any, mode: str, input_shape: Shape, x_dtype: str, objective: Objective,
+    weighted: bool, checked: bool,
+) -> None:
+    """Write predictions, loss and metrics, and for training gradients and updates."""
+    order = recorder.rows_input("order", (), "int64")
+
+    def gathered(name: str, shape: Shape, dtype: str) -> Symbolic:
+        gather = {"uint8": ops.gather_uint8, "int32": ops.gather_int32}.get(dtype, ops.gather)
+        return gather(recorder.data_input(name, shape, dtype), order)
+
+    y_pred = model(gathered("x", input_shape[1:], x_dtype), training=mode == TRAIN)
+    y_true = Targets(gathered, y_pred.shape, recorder.dtype)
+    weights = gathered("weights", (), recorder.dtype) if weighted else None
+
+    loss = objective.loss
+    values = loss.call(y_true.of(loss.target), y_pred)
+    if not isinstance(values, Symbolic) or values.shape[:1] != (None,):
+        raise invalid(f"loss {loss.name!r}", values, "one value per sample, made with fastnn.ops",
+                      "return an array of shape (batch,), not its mean", TypeError)
+    recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
+    penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
+    for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
+        for metric in metrics:
+            sums = ops.weighted_sum(metric.values(y_true.of(metric.target), y_pred), metric_weights)
+            recorder.output(sums, f"metric {metric.name}", STEP)
+
+    if mode == TRAIN:
+        variables = model.trainable_variables
+        seeds = [(values, ops.mean_seed(values, weights, mean=int(loss.reduction != "sum")))]
+        seeds += [(penalty, ops.fill(penalty, value=1.0)) for penalty in penalties]
+        gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
+        if checked:
+            ops.check_finite(values)
+            for gradient, variable in zip(gradients, variables, strict=True):
+                with recorder.label(owner(variable)):
+                    ops.check_finite(gradient)
+        objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
+    for i, penalty in enumerate(penalties):
+        recorder.output(penalty, penalty_name(i), STEP)
+
+
+def owner(variable: Variable) -> str:
+    """Name of the layer a variable belongs to."""
+    return variable.path.rpartition("/")[0]
+
+
+class Targets:
+    """The targets as a program reads them, in each of the kinds that losses and metrics ask for."""
+
+    def __init__(self, gathered: Any, prediction: Shape, dtype: str):
+        self.gathered, self.prediction, self.dtype = gathered, prediction, dtype
+        self.symbols: dict[str, Symbolic] = {}
+
+    def of(self, kind: str) -> Symbolic:
+        """The targets as values (shape of the predictions) or as labels (without the class axis)."""
+        if kind not in self.symbols:
+            shape = self.prediction[1:-1] if kind == LABELS else self.prediction[1:]
+            dtype = "int32" if kind == LABELS else self.dtype
+            self.symbols[kind] = self.gathered(f"y {kind}", shape, dtype)
+        return self.symbols[kind]

@@ -1,0 +1,120 @@
+"""Sequential: layers one after the other."""
+
+from typing import Any
+
+from ..errors import invalid, unknown
+from ..layers.base import Layer
+from ..layers.core import InputLayer
+from ..ops.table import Shape
+from .model import Model
+
+
+class Sequential(Model):
+    """A model whose layers follow one another.
+
+    Parameters
+    ----------
+    layers : list of Layer, optional
+        The first may be an `Input` or carry an ``input_shape``; the model is then built at once,
+        else at its first data.
+    name : str, optional
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> from fastnn import layers
+    >>> model = fastnn.Sequential([layers.Dense(3, activation="relu", input_shape=(2,)), layers.Dense(1)])
+    >>> model.count_params()
+    13
+    >>> model.predict([[0.0, 0.0]], verbose=0).shape
+    (1, 1)
+    """
+
+    def __init__(self, layers: list[Layer] | None = None, name: str | None = None, *more: Any):
+        if isinstance(layers, Layer) or more:
+            raise invalid("layers", "layers as separate arguments", "one list of layers",
+                          "write Sequential([first, second, ...])", TypeError)
+        super().__init__(name=name)
+        self._input: InputLayer | None = None
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; it is built at once when its input shape is known.
+
+        Raises
+        ------
+        ValueError
+            The layer does not fit, or its name is taken; the model stays as it was.
+        """
+        if not isinstance(layer, Layer):
+            hint = "write Dense(...) with parentheses" if isinstance(layer, type) else "pass a layer"
+            raise invalid("layer", layer, "a Layer", hint, TypeError)
+        if layer.name in [known.name for known in self.layers]:
+            raise invalid("layer", f"a second layer named {layer.name!r}", "names that differ",
+                          "give one of them another name")
+        if isinstance(layer, InputLayer):
+            if self._input or self.layers:
+                raise invalid("layer", f"the Input {layer.name!r} after other layers", "an Input only at the beginning",
+                              "move it to the front")
+            self._input = layer
+        if layer.given_input_shape is not None and not self.layers:
+            self.build_shape = (None, *layer.given_input_shape)
+        if not isinstance(layer, InputLayer):
+            if self.build_shape is not None:
+                self._build_layer(layer, self.output_shape)
+            self.layers.append(layer)
+        self.built = self.build_shape is not None and bool(self.layers)
+
+    def pop(self) -> Layer:
+        """Remove and return the last layer."""
+        if not self.layers:
+            raise invalid("pop()", "a model without layers", "at least one layer", "add a layer first")
+        layer = self.layers.pop()
+        self.built = self.built and bool(self.layers)
+        return layer
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of this shape (None for the batch axis)."""
+        if not self.layers:
+            raise invalid(f"model {self.name!r}", "no layers", "at least one layer", "add layers first")
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            shape = self._build_layer(layer, shape)
+        self.build_shape, self.built = tuple(input_shape), True
+
+    def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
+        previous = f"the output of layer {self.layers[-1].name!r}" if self.layers else "the input"
+        try:
+            layer.ensure_built(shape)
+            return layer.compute_output_shape(shape)
+        except (ValueError, TypeError) as error:
+            if getattr(error, "parts", False):
+                error.args = (f"layer {layer.name!r} after {previous} of shape {shape}: {error}",)
+            raise
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        for layer in self.layers:
+            x = layer(x, training)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Name and the layers' classes and configurations."""
+        layers = ([self._input] if self._input else []) + self.layers
+        return {
+            "name": self.name,
+            "layers": [{"class_name": type(la).__name__, "config": la.get_config()} for la in layers],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Sequential":
+        """Make a model, with new weights, from what `get_config` gave."""
+        from .. import layers
+
+        classes = {name: getattr(layers, name) for name in layers.__all__}
+        made = []
+        for entry in config["layers"]:
+            if entry["class_name"] not in classes:
+                raise unknown("class_name", entry["class_name"], classes)
+            made.append(classes[entry["class_name"]].from_config(entry["config"]))
+        return cls(made, name=config["name"])

@@ -1,0 +1,578 @@
+"""compile, fit, evaluate, predict."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import config, losses, optimizers
+from ..callbacks import CallbackList, History, ProgbarLogger
+from ..errors import NonFiniteError, invalid, unknown
+from ..execute import NativeExecutor, NumpyExecutor, current_isa
+from ..metrics import MeanMetric
+from ..metrics import get as get_metric
+from ..ops.philox import permutation
+from ..program import ROWS, STEP
+from . import data
+from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, penalty_name
+
+# A C call runs as many batches as fit into this time, so that progress, callbacks and Ctrl-C get
+# their turn while the cost of returning to Python stays far below a percent.
+CHUNK_SECONDS = 0.03
+DEFAULT_BATCH_SIZE = 32
+POLICIES = ("raise", "skip", "ignore")
+
+Executor = NativeExecutor | NumpyExecutor
+
+
+class Trainer:
+    """Training and prediction of a model; `Model` inherits it."""
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.stop_training = False
+        self.history: History | None = None
+        self._compiled: tuple[Any, Any, list[Any], list[Any]] | None = None
+        self._objective: Objective | None = None
+        self._executors: dict[Any, Executor] = {}
+        self._training = threading.Lock()
+
+    # compile
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Say how the model is trained.
+
+        Parameters
+        ----------
+        optimizer : str, type or Optimizer, default "rmsprop"
+        loss : str, type, callable or Loss
+            A callable ``f(y_true, y_pred)`` returns one value per sample, made with `fastnn.ops`.
+        metrics : list of str, type, callable or MeanMetric, optional
+            Reported unweighted.
+        weighted_metrics : list, optional
+            Reported with the sample weights.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        """
+        made = optimizers.get(optimizer), losses.get(loss), as_list(metrics), as_list(weighted_metrics)
+        for metric in made[2] + made[3]:
+            get_metric(metric)  # refuses unknown names now, though "accuracy" is resolved later
+        self._compiled = made
+        self.optimizer, self.loss = made[0], made[1]
+        self._objective = None
+        self._executors.clear()
+
+    def _resolve(self, y: Any) -> Objective:
+        """The objective, with "accuracy" resolved by the shape of the targets at first use."""
+        if self._objective is None:
+            assert self._compiled is not None
+            optimizer, loss, plain, weighted = self._compiled
+            shape = np.asarray(y).shape
+            resolved = [
+                tuple(get_metric(m, (None, *shape[1:]), self.output_shape) for m in group)  # type: ignore[attr-defined]
+                for group in (plain, weighted)
+            ]
+            names = [m.name for group in resolved for m in group]
+            if len(set(names)) < len(names) or "loss" in names:
+                raise invalid("metrics", f"names {names}", "names that differ from each other and from 'loss'",
+                              "give each metric a name of its own")
+            self._objective = Objective(loss, *resolved, optimizer)
+        return self._objective
+
+    # fit
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        on_nonfinite: str = "raise",
+    ) -> History:
+        """Train for a number of epochs.
+
+        Parameters
+        ----------
+        x : array_like of shape (samples, ...)
+            Any layout and numeric dtype; uint8 stays as it is and is converted batch by batch.
+        y : array_like
+            Targets.
+        batch_size : int, default 32
+        epochs : int, default 1
+            Number of the last epoch; training begins at `initial_epoch`.
+        verbose : {"auto", 0, 1, 2}
+            0 prints nothing, 1 a progress bar, 2 a line per epoch; "auto" is 1 on a terminal, else 2.
+        callbacks : list of Callback, optional
+        validation_split : float, default 0
+            Part of the data, taken from the end, that is not trained on but evaluated.
+        validation_data : tuple ``(x, y)`` or ``(x, y, sample_weight)``, optional
+        shuffle : bool, default True
+            The order of an epoch is a function of the seed and the epoch's number.
+        class_weight : dict from class to weight, optional
+        sample_weight : array_like of shape (samples,), optional
+        initial_epoch : int, default 0
+        on_nonfinite : {"raise", "skip", "ignore"}
+            When loss or gradient are not finite: stop with `NonFiniteError` before any weight
+            changes, leave out that step, or go on as Keras does.
+
+        Returns
+        -------
+        History
+            Also kept as ``model.history``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Something does not fit; nothing was changed.
+        NonFiniteError
+            See `on_nonfinite`.
+        RuntimeError
+            The model is being trained by another thread.
+        """
+        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        if on_nonfinite not in POLICIES:
+            raise unknown("on_nonfinite", on_nonfinite, POLICIES)
+        if validation_data is not None and (not isinstance(validation_data, (tuple, list))
+                                            or len(validation_data) not in (2, 3)):
+            raise invalid("validation_data", type(validation_data).__name__, "(x, y) or (x, y, sample_weight)",
+                          "pass a tuple", TypeError)
+        x = self._features(x)
+        data.equal_lengths(x=x, y=data.numbers("y", y), sample_weight=sample_weight)
+        y = data.numbers("y", y)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
+        train = self._data(x, y, sample_weight, class_weight)
+        validation = None
+        if validation_data is not None:
+            vx, vy, vw = (*validation_data, None)[:3]
+            vx = self._features(vx, "validation_data[0]")
+            data.equal_lengths(x=vx, y=vy, sample_weight=vw)
+            validation = self._data(vx, data.numbers("validation_data[1]", vy), vw, None, "validation_data[1]")
+        samples = len(x)
+        with self._exclusively():
+            executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
+            steps = -(-samples // batch_size)
+            history = History()
+            called = CallbackList(
+                [history, *([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)], self,
+                epochs=epochs, steps=steps, samples=samples, batch_size=batch_size, verbose=verbose, mode="fit",
+            )
+            self.stop_training, self.history = False, history
+            called.on_train_begin()
+            logs: dict[str, float] = {}
+            for epoch in range(initial_epoch, epochs):
+                called.on_epoch_begin(epoch)
+                order = permutation(samples, config.seed(), epoch) if shuffle else np.arange(samples)
+                for done, logs in self._run(executor, train, order, batch_size, called, TRAIN, on_nonfinite):
+                    called.progress(done, logs)
+                    if self.stop_training:
+                        break
+                if validation is not None:
+                    scores = self._evaluate(validation, batch_size, called)
+                    logs = logs | {f"val_{name}": value for name, value in scores.items()}
+                called.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            called.on_train_end(logs)
+        return history
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One training step on one batch.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss, followed by the metrics over all calls since `reset_metrics`.
+        """
+        return self._on_batch(TRAIN, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of one batch; returns as `train_on_batch`."""
+        return self._on_batch(EVALUATE, x, y, sample_weight, None, return_dict)
+
+    def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
+        x, y = self._features(x), data.numbers("y", y)
+        data.equal_lengths(x=x, y=y, sample_weight=sample_weight)
+        batch = self._data(x, y, sample_weight, class_weight)
+        with self._exclusively():
+            executor = self._executor(mode, plan_rows(len(x)), batch)
+            order = np.arange(len(x))
+            for _, logs in self._run(executor, batch, order, len(x), None, mode, reset=False):
+                pass
+        return logs if return_dict else flat(logs, self._metrics())
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data.
+
+        Parameters
+        ----------
+        x, y, batch_size, verbose, sample_weight, callbacks
+            As in `fit`.
+        return_dict : bool, default False
+            Return a dict instead of a list.
+
+        Returns
+        -------
+        float, list of float, or dict
+            The loss alone when there are no metrics, else loss and metrics.
+        """
+        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        x, y = self._features(x), data.numbers("y", y)
+        data.equal_lengths(x=x, y=y, sample_weight=sample_weight)
+        prepared = self._data(x, y, sample_weight, None)
+        called = CallbackList(
+            [*([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)], self,
+            steps=-(-len(x) // batch_size), samples=len(x), batch_size=batch_size, verbose=verbose, mode="evaluate",
+        )
+        with self._exclusively():
+            logs = self._evaluate(prepared, batch_size, called)
+        return logs if return_dict else flat(logs, self._metrics())
+
+    def _evaluate(self, prepared: dict[str, np.ndarray], batch_size: int, called: CallbackList) -> dict[str, float]:
+        samples = len(prepared["x"])
+        executor = self._executor(EVALUATE, min(batch_size, plan_rows(samples)), prepared)
+        called.on_test_begin()
+        logs: dict[str, float] = {}
+        for done, logs in self._run(executor, prepared, np.arange(samples), batch_size, called, EVALUATE):
+            called.progress(done, logs)
+        called.on_test_end(logs)
+        return logs
+
+    # predict
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> np.ndarray:
+        """Outputs for data.
+
+        Parameters
+        ----------
+        x : array_like of shape (samples, ...)
+        batch_size : int, default 32
+            Has no influence on the result, which is the same to the last bit for any batch size.
+        verbose, callbacks
+            As in `fit`; "auto" shows nothing.
+
+        Returns
+        -------
+        ndarray of shape (samples, ...)
+        """
+        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        x = self._features(x)
+        samples = len(x)
+        called = CallbackList(
+            [*([ProgbarLogger(verbose)] if verbose not in (0, "auto") else []), *as_list(callbacks)], self,
+            steps=-(-samples // batch_size), samples=samples, batch_size=batch_size, verbose=verbose, mode="predict",
+        )
+        executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
+        result = np.empty((samples, *self.output_shape[1:]), config.floatx())  # type: ignore[attr-defined]
+        called.on_predict_begin()
+        batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
+        for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
+            if batch_hooks:
+                called.on_predict_batch_begin(first // batch_size)
+            rows = data.stored(np.asarray(x[first:last]).astype(config.floatx(), copy=False), config.floatx())
+            executor.run({"x": rows, "y": result[first:last]}, starts, counts)
+            if batch_hooks:
+                called.on_predict_batch_end(first // batch_size, {"outputs": result[first:last]})
+            called.progress(-(-last // batch_size), {})
+        called.on_predict_end()
+        return result
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Outputs for one batch."""
+        x = self._features(x)
+        return self.predict(x, batch_size=len(x), verbose=0)
+
+    # What is common
+
+    def describe(self, mode: str = TRAIN, batch_size: int = DEFAULT_BATCH_SIZE) -> str:
+        """The plan of a training, evaluation or prediction step as text.
+
+        Parameters
+        ----------
+        mode : {"train", "evaluate", "predict"}
+        batch_size : int, default 32
+
+        Returns
+        -------
+        str
+            See `fastnn.program.Program.describe`.
+        """
+        if mode not in (TRAIN, EVALUATE, PREDICT):
+            raise unknown("mode", mode, (TRAIN, EVALUATE, PREDICT))
+        if not self.built:  # type: ignore[attr-defined]
+            raise self.unbuilt("describe()")  # type: ignore[attr-defined]
+        objective = None
+        if mode != PREDICT:
+            self._require_compiled()
+            labels = self.loss.target == losses.LABELS
+            shape = self.output_shape[:-1] if labels else self.output_shape  # type: ignore[attr-defined]
+            objective = self._objective or self._resolve(np.empty((0, *shape[1:])))
+        executor = compile_program(
+            self, mode, whole("batch_size", batch_size, 1), self.input_shape, config.floatx(), objective  # type: ignore[attr-defined]
+        )
+        return executor.program.describe()
+
+    def reset_metrics(self) -> None:
+        """Begin the running values of loss and metrics anew."""
+        self._loss_total, self._loss_rows = 0.0, 0
+        for metric in self._metrics():
+            metric.reset_state()
+
+    def _metrics(self) -> list[MeanMetric]:
+        objective = self._objective
+        return [*objective.metrics, *objective.weighted_metrics] if objective else []
+
+    def _require_compiled(self) -> None:
+        if self._compiled is None:
+            raise invalid(f"model {self.name!r}", "no compile()", "a compiled model",  # type: ignore[attr-defined]
+                          "call model.compile(optimizer, loss) first", RuntimeError)
+
+    def _exclusively(self) -> "Exclusive":
+        return Exclusive(self._training)
+
+    def _features(self, x: Any, argument: str = "x") -> np.ndarray:
+        """Inputs checked against the model, which is built if this is its first data."""
+        built = self.built  # type: ignore[attr-defined]
+        x = data.features(argument, x, self.input_shape if built else None)  # type: ignore[attr-defined]
+        if not built:
+            self.build((None, *x.shape[1:]))  # type: ignore[attr-defined]
+        return x
+
+    def _data(
+        self, x: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: Any, argument: str = "y"
+    ) -> dict[str, np.ndarray]:
+        """The arrays that a training or evaluation program reads, by name."""
+        self._require_compiled()
+        before = self._objective
+        objective, prediction = self._resolve(y), self.output_shape  # type: ignore[attr-defined]
+        dtype = config.floatx()
+        try:
+            kinds = {m.target for m in (objective.loss, *self._metrics())}
+            arrays = {f"y {kind}": data.targets(argument, y, prediction, kind, dtype) for kind in sorted(kinds)}
+            weights = data.weights(sample_weight, class_weight, y, len(x), dtype)
+        except (ValueError, TypeError):
+            self._objective = before
+            raise
+        if weights is not None:
+            arrays["weights"] = weights
+        return {"x": data.stored(x, dtype), **arrays}
+
+    def _executor(
+        self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True
+    ) -> Executor:
+        """The program of a mode, made once for each combination of what it depends on."""
+        x_dtype = config.floatx() if prepared is None else str(prepared["x"].dtype)
+        weighted = prepared is not None and "weights" in prepared
+        trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()  # type: ignore[attr-defined]
+        variables = tuple(id(v) for v in self.variables)  # type: ignore[attr-defined]
+        key = (mode, rows, x_dtype, weighted, checked, trainable, variables, config.floatx(), current_isa(),
+               config.force_threads())
+        if key not in self._executors:
+            self._executors[key] = compile_program(
+                self, mode, rows, self.input_shape, x_dtype, self._objective, weighted, checked  # type: ignore[attr-defined]
+            )
+        return self._executors[key]
+
+    def _run(
+        self,
+        executor: Executor,
+        prepared: dict[str, np.ndarray],
+        order: np.ndarray,
+        batch_size: int,
+        called: CallbackList | None,
+        mode: str,
+        on_nonfinite: str = "raise",
+        reset: bool = True,
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Run one epoch; after each chunk yields the number of batches done and the running logs."""
+        if reset or not hasattr(self, "_loss_total"):
+            self.reset_metrics()
+        hook = "train" if mode == TRAIN else "test"
+        batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
+        optimizer = self.optimizer
+        outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
+        order = np.ascontiguousarray(order, np.int64)
+        for first, _, starts, counts in chunks(len(order), batch_size, batch_hooks):
+            if batch_hooks:
+                getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
+            bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in outputs}
+            iteration = None
+            if mode == TRAIN:
+                bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
+                iteration = optimizer._iterations
+            run = executor.run(
+                {**prepared, **bound, "order": order[first:]}, starts, counts, seed=config.seed(),
+                iteration=iteration, on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
+            )
+            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches])
+            if run.batches < len(counts):
+                raise self._diagnose(executor, prepared, order[first:], starts, counts, run.batches)
+            logs = self._logs()
+            if batch_hooks:
+                getattr(called, f"on_{hook}_batch_end")(first // batch_size, logs)
+            yield first // batch_size + len(counts), logs
+
+    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray) -> None:
+        """Take the sums of a chunk of batches into loss and metrics, batch by batch."""
+        objective = self._objective
+        assert objective is not None
+        width = int(np.prod(self.output_shape[1:-1]))  # type: ignore[attr-defined]
+        penalties = np.zeros(len(counts))
+        i = 0
+        while penalty_name(i) in outputs:
+            penalties += outputs[penalty_name(i)]
+            i += 1
+        for total, penalty, rows in zip(outputs["loss"][:, 0].tolist(), penalties.tolist(), counts.tolist(), strict=True):
+            value = total if objective.loss.reduction == "sum" else total / (rows * width)
+            self._loss_total += (value + penalty) * rows
+            self._loss_rows += rows
+        for metric in self._metrics():
+            metric.add(outputs[f"metric {metric.name}"])
+
+    def _logs(self) -> dict[str, float]:
+        values = {m.name: m.result() for m in self._metrics()}
+        values["loss"] = self._loss_total / max(self._loss_rows, 1)
+        return dict(sorted(values.items()))
+
+    def _diagnose(
+        self, executor: Executor, prepared: dict[str, np.ndarray], order: np.ndarray, starts: np.ndarray,
+        counts: np.ndarray, failed: int,
+    ) -> NonFiniteError:
+        """Run the batch that was not finite once more, step by step, and name the first culprit."""
+        program = executor.program
+        replay = NumpyExecutor(program, executor.variables, config.floatx())
+        found: list[tuple[str, str]] = []
+
+        def look(step: Any, outs: list[np.ndarray]) -> None:
+            if not found and not all(np.isfinite(out).all() for out in outs if out.dtype.kind == "f"):
+                found.append((step.op, step.label))
+
+        replay.trace = look
+        bound = {
+            a.name: np.zeros((1, *a.shape), a.dtype) for a in program.areas if a.kind == STEP
+        } | {a.name: order for a in program.areas if a.kind == ROWS}
+        iteration = self.optimizer._iterations.copy()
+        replay.run({**prepared, **bound}, starts[failed : failed + 1], counts[failed : failed + 1],
+                   seed=config.seed(), iteration=iteration)
+        operation, layer = found[0] if found else ("", "")
+        where = f", first in {operation}" + (f" of layer {layer!r}" if layer else "") if operation else ""
+        error = invalid(
+            "loss or gradient", f"NaN or infinity at step {self.optimizer.iterations}{where}", "finite numbers",
+            "lower the learning rate, scale the inputs, or look for NaN in the data; the weights are those "
+            "after the last finite step", RuntimeError,
+        )
+        return NonFiniteError(str(error), self.optimizer.iterations, layer or None)
+
+
+class Exclusive:
+    """A ``with`` block that only one thread may be in; a second one gets an error, not a wait."""
+
+    def __init__(self, lock: threading.Lock):
+        self.lock = lock
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            raise invalid("model", "a call while another one trains or evaluates it", "one at a time",
+                          "wait for the other call, or use a copy of the model", RuntimeError)
+
+    def __exit__(self, *exception: Any) -> None:
+        self.lock.release()
+
+
+def chunks(
+    samples: int, batch_size: int, single: bool
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Cut the batches of an epoch into chunks of about `CHUNK_SECONDS`.
+
+    Yields first and last row of the chunk, and per batch the start within it and the row count.
+    The size adapts to the time the caller took for the chunk before; results do not depend on it.
+    """
+    batches, first, size = -(-samples // batch_size), 0, 1
+    while first < batches:
+        size = 1 if single else min(size, batches - first)
+        starts = np.arange(size, dtype=np.int64) * batch_size
+        low = first * batch_size
+        high = min((first + size) * batch_size, samples)
+        counts = np.minimum(batch_size, high - low - starts)
+        began = time.perf_counter()
+        yield low, high, starts, counts
+        seconds = max(time.perf_counter() - began, 1e-6)
+        first += size
+        size = max(1, min(4 * size, int(size * CHUNK_SECONDS / seconds)))
+
+
+def plan_rows(samples: int) -> int:
+    """Rows to plan for, so that calls with many different lengths share a few programs."""
+    return max(DEFAULT_BATCH_SIZE, 1 << (samples - 1).bit_length())
+
+
+def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
+    """Training and validation data: the last part of the rows is for validation, as in Keras."""
+    if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 < part < 1:
+        raise invalid("validation_split", part, "a number from 0 to below 1", "pass for example 0.1")
+    at = int(len(x) * (1 - part))
+    if at == 0 or at == len(x):
+        raise invalid("validation_split", f"{part} of {len(x)} samples, which leaves one side empty",
+                      "at least one sample on each side", "pass more samples or validation_data")
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    first, second = (x[:at], y[:at]), (x[at:], y[at:])
+    return (*first, None if weights is None else weights[:at]), (*second, *(() if weights is None else (weights[at:],)))
+
+
+def whole(argument: str, value: Any, least: int) -> int:
+    """An integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise invalid(argument, value, f"an integer of at least {least}", "pass such an integer", TypeError)
+    if not least <= value < 2**31:
+        raise invalid(argument, value, f"an integer from {least} to below 2**31", "pass such an integer")
+    return int(value)
+
+
+def as_list(value: Any) -> list[Any]:
+    """None as an empty list, a single object as a list of one."""
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def flat(logs: dict[str, float], named: list[MeanMetric]) -> Any:
+    """The loss, followed by the metrics in the order of compile; the loss alone without metrics."""
+    values = [logs["loss"], *(logs[m.name] for m in named)]
+    return values if named else values[0]
+

@@ -1,0 +1,10 @@
+"""Operations on arrays and on symbolic arrays; each is a row of the table in `table`."""
+
+from .activations import *
+from .data import check_finite, gather, gather_int32, gather_uint8, mean_seed, weighted_sum
+from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel
+from .elementwise import *
+from .losses import *
+from .random import dropout
+from .reduce import mean, spread, sum
+from .updates import adam, rmsprop, sgd

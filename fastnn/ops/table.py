@@ -1,0 +1,224 @@
+"""The table of operations.
+
+Every operation is one row, made by decorating its NumPy reference. The recorder, the planner, both
+executors, the tests, the benchmarks and the documentation read the same row, so an operation is
+defined here once or not at all. The decorated function dispatches on its arguments: on arrays it
+computes now with the reference, on symbolic arrays it records a step.
+
+Shapes are tuples of ints; ``None`` as the first entry stands for the rows of the batch.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import invalid
+
+Shape = tuple[int | None, ...]
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+class Batch(NamedTuple):
+    """A size that is `multiple` times the number of rows of the batch."""
+
+    multiple: int
+
+
+def count(shape: Shape) -> int | Batch:
+    """Number of elements of a shape; a `Batch` when it begins with the batch axis."""
+    if shape[:1] == (None,):
+        return Batch(math.prod(shape[1:]))
+    return math.prod(shape)
+
+
+def rows(shape: Shape) -> int | Batch:
+    """Number of vectors along the last axis."""
+    return count(shape[:-1])
+
+
+def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
+    """The shape for a batch of `batch` rows."""
+    return tuple(batch if n is None else n for n in shape)
+
+
+@dataclass(frozen=True)
+class Op:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+        Name of the operation and of its C kernel.
+    reference : callable
+        NumPy implementation: positional parameters are arrays, keyword-only ones are attributes.
+    kernel : str or None
+        Name of the C kernel; None for a composition of other rows.
+    shape : callable
+        ``shape(*input shapes, **attributes)`` gives the output shape, or a list of them, and is
+        the place where wrong shapes are refused.
+    dims : callable
+        ``dims(input shapes, output shapes)`` gives the sizes that the C kernel receives.
+    grad : callable or None
+        ``grad(step, *output gradients)`` gives a gradient (or None) per input, made with `ops`
+        functions; ``step`` has ``ins``, ``outs`` and ``attrs``.
+    kind : str
+        Family: "activation", "elementwise", "loss" ...; front ends and tests select by it.
+    flops : callable
+        ``flops(input shapes, output shapes)`` with concrete shapes: the arithmetic of one call.
+    tol : float or callable
+        How far the C kernel may be from the reference in float64: a number of float32 epsilons
+        relative to the result, or ``tol(*arrays, **attributes)`` giving an absolute bound.
+    example : callable or None
+        ``example(rng, rows, width)`` gives ``(arrays, attributes)`` for tests and benchmarks.
+    inplace : tuple of int
+        Output i overwrites input ``inplace[i]`` (and is absent when that input is). All outputs of
+        such an operation are in place.
+    dtypes : tuple of str
+        Output types where they are not the floating type of the run.
+    serial : bool
+        One thread does all of it, because it is one sum.
+    random : bool
+        The reference takes ``seed`` and ``iteration``, which the executor supplies.
+    alias : bool
+        The output is the input seen with another shape.
+    epilogue : bool
+        The kernel can apply a function of single elements to its finished output.
+    also : tuple or None
+        ``(i, name)``: output i equals the operation `name` of the first input.
+    """
+
+    name: str
+    reference: Callable[..., Any]
+    shape: Callable[..., Any]
+    dims: Callable[[list[Shape], list[Shape]], tuple[int | Batch, ...]]
+    kernel: str | None = None
+    grad: Callable[..., list[Any]] | None = None
+    kind: str = "elementwise"
+    flops: Callable[[list[Any], list[Any]], float] = field(
+        default=lambda ins, outs: sum(math.prod(s) for s in outs)
+    )
+    tol: float | Callable[..., Any] = 1.0
+    example: Callable[..., Any] | None = None
+    inplace: tuple[int, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    serial: bool = False
+    random: bool = False
+    alias: bool = False
+    epilogue: bool = False
+    also: tuple[int, str] | None = None
+
+    @functools.cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Names and defaults of the attributes in the order in which the C kernel receives them."""
+        parameters = inspect.signature(self.reference).parameters.values()
+        return {
+            p.name: p.default
+            for p in parameters
+            if p.kind is p.KEYWORD_ONLY and not (self.random and p.name in ("seed", "iteration"))
+        }
+
+    def bind(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Complete the given attributes with the defaults, in the order of the signature."""
+        return {name: attrs.get(name, default) for name, default in self.attributes.items()}
+
+    def output_shapes(self, *shapes: Shape | None, **attrs: Any) -> list[Shape]:
+        """Shapes of the outputs as a list, or the error of a wrong shape."""
+        result = self.shape(*shapes, **attrs)
+        return result if isinstance(result, list) else [result]
+
+
+OPS: dict[str, Op] = {}
+
+
+def same(*shapes: Shape, **attrs: Any) -> Shape:
+    """Shape rule of elementwise operations: all inputs alike, the output like them."""
+    for shape in shapes[1:]:
+        if shape != shapes[0]:
+            raise invalid(
+                "shape", " and ".join(map(str, shapes)), "inputs of equal shape",
+                "reshape one of them; only a Python number is broadcast",
+            )
+    return shapes[0]
+
+
+def each(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
+    """Dims rule of elementwise kernels: (number of elements,)."""
+    return (count(ins[0]),)
+
+
+def by_row(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
+    """Dims rule of kernels that work along the last axis: (rows, width)."""
+    return rows(ins[0]), ins[0][-1]
+
+
+def per_element(flops: float) -> Callable[[list[Any], list[Any]], float]:
+    """Cost rule: so many operations for each element of the first input."""
+    return lambda ins, outs: flops * math.prod(ins[0])
+
+
+def find_recorder(args: tuple[Any, ...]) -> Any:
+    """The recorder that an argument belongs to, or None when all are plain arrays."""
+    for arg in args:
+        recorder = getattr(arg, "recorder", None)
+        if recorder is not None:
+            return recorder
+    return None
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """An argument of a call on arrays: None stays, other values become NumPy arrays."""
+    return None if value is None else np.asarray(value)
+
+
+def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **columns: Any) -> Callable[..., Any]:
+    """Enter the decorated NumPy reference as a row of the table.
+
+    Parameters
+    ----------
+    shape, dims, **columns
+        Fields of `Op`. ``kernel`` is the operation's own name unless given.
+
+    Returns
+    -------
+    callable
+        A decorator; it returns the dispatching function, whose ``op`` attribute is the row.
+    """
+
+    def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
+        name = reference.__name__
+        columns.setdefault("kernel", name)
+        row = Op(name=name, reference=reference, shape=shape, dims=dims, **columns)
+        assert name not in OPS, f"two rows named {name!r}"
+        OPS[name] = row
+
+        @functools.wraps(reference)
+        def call(*args: Any, **attrs: Any) -> Any:
+            recorder = find_recorder(args)
+            if recorder is not None:
+                return recorder.record(row, args, attrs)
+            arrays = [as_array(a) for a in args]
+            known = {k: v for k, v in attrs.items() if k in row.attributes}
+            row.output_shapes(*(None if a is None else a.shape for a in arrays), **known)
+            return reference(*arrays, **attrs)
+
+        call.op = row  # type: ignore[attr-defined]
+        return call
+
+    return enter
+
+
+def composition(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Enter a function that is made of other operations; it records them and has no kernel."""
+    row = Op(
+        name=function.__name__, reference=function, kernel=None, kind="composition",
+        shape=same, dims=each,
+    )
+    assert row.name not in OPS, f"two rows named {row.name!r}"
+    OPS[row.name] = row
+    function.op = row  # type: ignore[attr-defined]
+    return function

@@ -1,0 +1,325 @@
+"""Optimizers: how gradients change weights.
+
+The update itself is a row of the table of operations; an optimizer says which one, with which
+slots, and which numbers change from step to step.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .errors import invalid, unknown
+from .record import Recorder, Symbolic
+from .schedules import LearningRateSchedule
+from .variable import Variable
+
+
+def power(base: float, exponent: int) -> float:
+    """``base ** exponent`` by repeated squaring: multiplications only, so no libm has a say."""
+    result = 1.0
+    while exponent:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+class Optimizer:
+    """What optimizers share: learning rate, iterations, slots.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable
+        A schedule is called with the iteration, a callable without arguments, before each step.
+    name : str, optional
+    """
+
+    slot_names: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: Any, name: str | None = None):
+        self._learning_rate = self._checked_rate(learning_rate)
+        self.name = name or type(self).__name__.lower()
+        self._iterations = np.zeros(1, np.int64)
+        self._slots: dict[int, dict[str, Variable]] = {}
+
+    # For subclasses
+
+    def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
+        """Call the update operation on a variable, its gradient and its slots."""
+        raise NotImplementedError
+
+    def scalars(self, iteration: int, learning_rate: float) -> float:
+        """The number that the update operation takes at an iteration (counted from 0)."""
+        return learning_rate
+
+    # For training
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken so far."""
+        return int(self._iterations[0])
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self._iterations[0] = value
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step. Setting it replaces a float or callable, not a schedule."""
+        return self._rate(self.iterations)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(self._learning_rate, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
+            raise invalid(
+                "learning_rate", value, "a schedule, because this optimizer was made with one",
+                "make the optimizer with a float if a callback shall change it", TypeError,
+            )
+        self._learning_rate = self._checked_rate(value)
+
+    def _rate(self, iteration: int) -> float:
+        rate = self._learning_rate
+        if isinstance(rate, LearningRateSchedule):
+            return float(rate(iteration))
+        return float(rate()) if callable(rate) else rate
+
+    @staticmethod
+    def _checked_rate(rate: Any) -> Any:
+        if isinstance(rate, LearningRateSchedule) or callable(rate):
+            return rate
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+            raise invalid("learning_rate", rate, "a number, a schedule or a callable",
+                          "pass for example 0.001", TypeError)
+        if not 0 <= rate < float("inf"):
+            raise invalid("learning_rate", rate, "a finite number of at least 0", "pass for example 0.001")
+        return float(rate)
+
+    def step_numbers(self, steps: int) -> np.ndarray:
+        """The scalars of the next steps, shape (steps, 1)."""
+        first = self.iterations
+        numbers = [self.scalars(t, self._rate(t)) for t in range(first, first + steps)]
+        return np.array(numbers).reshape(steps, 1)
+
+    def slots(self, variable: Variable) -> dict[str, Variable]:
+        """The slots of a variable; zeros when they are first asked for."""
+        if id(variable) not in self._slots:
+            made = {}
+            for name in self.slot_names:
+                made[name] = Variable(np.zeros(variable.shape), trainable=False, name=name, dtype=str(variable.dtype))
+                made[name].path = f"{variable.path}/{name}"
+            made["variable"] = variable  # kept, so that the id stays its own
+            self._slots[id(variable)] = made
+        return {name: self._slots[id(variable)][name] for name in self.slot_names}
+
+    def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]]) -> None:
+        """Write the update steps of a training step."""
+        scalars = recorder.step_input("learning rate", 1)
+        with recorder.updating():
+            for gradient, variable in gradients:
+                slots = {name: recorder.variable(slot) for name, slot in self.slots(variable).items()}
+                with recorder.label(variable.path.rpartition("/")[0]):
+                    self.update(recorder.variable(variable), gradient, slots, scalars)
+
+    def apply_gradients(self, grads_and_vars: list[tuple[Any, Variable]]) -> None:
+        """Take one step with given gradients.
+
+        Parameters
+        ----------
+        grads_and_vars : list of (array_like, Variable)
+            Gradients of the variables' shapes.
+
+        Raises
+        ------
+        ValueError
+            A gradient of another shape; nothing is changed.
+        """
+        pairs = [(np.asarray(g, v.dtype), v) for g, v in grads_and_vars]
+        for g, v in pairs:
+            if g.shape != v.shape:
+                raise invalid(f"gradient of {v.path!r}", g, f"shape {v.shape}", "pass one gradient per variable")
+        scalars = self.step_numbers(1)[0].astype(np.float32)
+        for g, v in pairs:
+            slots = self.slots(v)
+            values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars)
+            values = values if isinstance(values, tuple) else (values,)
+            for target, value in zip([v, *slots.values()], [x for x in values if x is not None], strict=True):
+                target.assign(value)
+        self._iterations += 1
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal optimizer (without its state)."""
+        return {"name": self.name, "learning_rate": self._learning_rate}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Optimizer":
+        """Make an optimizer from what `get_config` gave."""
+        return cls(**config)
+
+
+def fraction(argument: str, value: Any) -> float:
+    """A number from 0 up to but not including 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise invalid(argument, value, "a number from 0 to below 1", "pass for example 0.9", TypeError)
+    if not 0 <= value < 1:
+        raise invalid(argument, value, "a number from 0 to below 1", "pass for example 0.9")
+    return float(value)
+
+
+def positive(argument: str, value: Any) -> float:
+    """A finite number greater than 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise invalid(argument, value, "a positive number", "pass for example 1e-7", TypeError)
+    if not 0 < value < float("inf"):
+        raise invalid(argument, value, "a positive finite number", "pass for example 1e-7")
+    return float(value)
+
+
+class SGD(Optimizer):
+    """Gradient descent: ``w -= lr * g``, or with momentum ``m = momentum * m - lr * g; w += m``.
+
+    With `nesterov`, ``w += momentum * m - lr * g`` (Nesterov 1983; Sutskever et al. 2013).
+
+    Parameters
+    ----------
+    learning_rate : float, schedule or callable, default 0.01
+    momentum : float, default 0.0
+    nesterov : bool, default False
+    name : str, optional
+
+    Examples
+    --------
+    >>> from fastnn import optimizers, Variable
+    >>> v = Variable([1.0])
+    >>> optimizers.SGD(0.5).apply_gradients([([1.0], v)])
+    >>> v.numpy()
+    array([0.5], dtype=float32)
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, name: str | None = None
+    ):
+        self.momentum = fraction("momentum", momentum)
+        self.nesterov = bool(nesterov)
+        super().__init__(learning_rate, name)
+        if self.momentum:
+            self.slot_names = ("momentum",)
+
+    def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
+        return ops.sgd(w, g, slots.get("momentum"), scalars, momentum=self.momentum, nesterov=int(self.nesterov))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}
+
+
+class RMSprop(Optimizer):
+    """Divide by a running root mean square of the gradients (Tieleman and Hinton 2012).
+
+    ``v = rho v + (1 - rho) g^2;  w -= lr g / sqrt(v + epsilon)``; `centered` subtracts the square of
+    the gradients' running mean from v (Graves 2013).
+
+    Parameters
+    ----------
+    learning_rate : float, schedule or callable, default 0.001
+    rho : float, default 0.9
+    momentum : float, default 0.0
+    epsilon : float, default 1e-7
+    centered : bool, default False
+    name : str, optional
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        name: str | None = None,
+    ):
+        self.rho, self.momentum = fraction("rho", rho), fraction("momentum", momentum)
+        self.epsilon, self.centered = positive("epsilon", epsilon), bool(centered)
+        super().__init__(learning_rate, name)
+        self.slot_names = ("velocity", *("momentum",) * bool(momentum), *("average",) * self.centered)
+
+    def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
+        return ops.rmsprop(
+            w, g, slots["velocity"], slots.get("momentum"), slots.get("average"), scalars,
+            rho=self.rho, momentum=self.momentum, epsilon=self.epsilon,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered,
+        }
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015), in the form of the end of its section 2.
+
+    ``m += (g - m)(1 - beta_1);  v += (g^2 - v)(1 - beta_2);  w -= alpha m / (sqrt(v) + epsilon)`` with
+    ``alpha = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)``; `amsgrad` uses the largest v so far
+    (Reddi et al. 2018).
+
+    Parameters
+    ----------
+    learning_rate : float, schedule or callable, default 0.001
+    beta_1 : float, default 0.9
+    beta_2 : float, default 0.999
+    epsilon : float, default 1e-7
+    amsgrad : bool, default False
+    name : str, optional
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        name: str | None = None,
+    ):
+        self.beta_1, self.beta_2 = fraction("beta_1", beta_1), fraction("beta_2", beta_2)
+        self.epsilon, self.amsgrad = positive("epsilon", epsilon), bool(amsgrad)
+        super().__init__(learning_rate, name)
+        self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
+
+    def scalars(self, iteration: int, learning_rate: float) -> float:
+        t = iteration + 1
+        correction_1, correction_2 = 1 - power(self.beta_1, t), 1 - power(self.beta_2, t)
+        return learning_rate * float(np.sqrt(correction_2)) / correction_1
+
+    def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
+        return ops.adam(
+            w, g, slots["momentum"], slots["velocity"], slots.get("velocity_hat"), scalars,
+            beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad,
+        }
+
+
+NAMES: dict[str, Callable[[], Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam}
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer by name, class or instance.
+
+    Examples
+    --------
+    >>> from fastnn import optimizers
+    >>> optimizers.get("adam").learning_rate
+    0.001
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()  # type: ignore[call-arg]
+    if isinstance(identifier, str) and identifier.lower() in NAMES:
+        return NAMES[identifier.lower()]()
+    raise unknown("optimizer", identifier, NAMES)

@@ -1,0 +1,186 @@
+"""The planner: from a recorded Program to one that an executor can run.
+
+Each pass takes the steps and returns fewer, fused or annotated ones; none of them changes a value.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from .ops.table import OPS, Batch, Op, concrete
+from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
+
+# A step cheaper than this many operations or bytes (they take about as long as each other on one
+# core: tens of thousands per microsecond) costs less on one thread than the team's meeting does.
+SHARED_STEP_COST = 60_000
+
+
+def plan(recorded: Program, force_threads: bool = False) -> Program:
+    """Return the planned copy of a recorded program.
+
+    Parameters
+    ----------
+    recorded : Program
+    force_threads : bool
+        Share every step among the threads, however small it is.
+    """
+    program = recorded.copy()
+    program.steps = drop_dead(program)
+    program.steps = merge_twins(program)
+    program.steps = drop_dead(program)
+    program.steps = fuse_epilogues(program)
+    roots = elide_aliases(program)
+    place(program, roots)
+    choose_threads(program, force_threads)
+    set_barriers(program)
+    return program
+
+
+def drop_dead(program: Program) -> list[Step]:
+    """Drop steps whose outputs nothing needs; bound memory and checks are always needed."""
+    needed: set[int] = set()
+    kept = []
+    for step in reversed(program.steps):
+        external = any(program.buffers[i].area is not None for i in step.outs)
+        if external or not step.outs or needed & set(step.outs):
+            needed.update(i for i in step.ins if i is not None)
+            kept.append(step)
+    return kept[::-1]
+
+
+def merge_twins(program: Program) -> list[Step]:
+    """Let a step that computes another operation's result on the side stand in for it.
+
+    Softmax cross-entropy gives the probabilities too, so the softmax before it becomes dead.
+    """
+    replacement: dict[int, int] = {}
+    results: dict[tuple[str, int | None], int] = {}
+    for step in program.steps:
+        step.ins = tuple(replacement.get(i, i) if i is not None else None for i in step.ins)
+        also = OPS[step.op].also
+        if also:
+            output, name = also
+            twin = results.get((name, step.ins[0]))
+            if twin is not None and program.buffers[twin].area is None:
+                replacement[twin] = step.outs[output]
+        elif len(step.outs) == 1:
+            results[step.op, step.ins[0] if step.ins else None] = step.outs[0]
+    return program.steps
+
+
+def fuse_epilogues(program: Program) -> list[Step]:
+    """Move a function of single elements into the step before it, if only it reads that output."""
+    readers = Counter(i for step in program.steps for i in step.ins)
+    makers: dict[int, Step] = {}
+    kept = []
+    for step in program.steps:
+        maker = makers.get(step.ins[0]) if step.ins and step.ins[0] is not None else None
+        if (
+            maker is not None
+            and OPS[maker.op].epilogue
+            and maker.epilogue is None
+            and OPS[step.op].kind == "activation"
+            and readers[maker.outs[0]] == 1
+            and program.buffers[maker.outs[0]].area is None
+        ):
+            maker.epilogue = (step.op, step.attrs)
+            maker.outs = step.outs
+            step = maker
+        else:
+            kept.append(step)
+        makers.update(dict.fromkeys(step.outs, step))
+    return kept
+
+
+def elide_aliases(program: Program) -> list[int]:
+    """Drop reshapes of unbound buffers; return for each buffer the one whose memory it shows."""
+    roots = list(range(len(program.buffers)))
+    kept = []
+    for step in program.steps:
+        source, target = step.ins[0] if step.ins else None, step.outs[0] if step.outs else None
+        if OPS[step.op].alias and program.buffers[target].area is None:
+            roots[target] = roots[source]
+        else:
+            kept.append(step)
+    program.steps = kept
+    return roots
+
+
+def place(program: Program, roots: list[int]) -> None:
+    """Give every unbound buffer an offset in the arena; lifetimes that do not meet may share it."""
+    program.areas = [*program.areas, Area(ARENA, "arena", (), "uint8")]
+    arena = len(program.areas) - 1
+    lives: dict[int, tuple[int, int]] = {}
+    for time, step in enumerate(program.steps):
+        for i in (*step.ins, *step.outs):
+            if i is not None and program.buffers[roots[i]].area is None:
+                lives[roots[i]] = (lives.get(roots[i], (time, time))[0], time)
+
+    def aligned(i: int) -> int:
+        return -(-program.buffers[i].nbytes(program.rows) // ALIGNMENT) * ALIGNMENT
+
+    # Largest first, each at the lowest place that is free during its whole life.
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first time, last time
+    for i in sorted(lives, key=lambda i: (-aligned(i), lives[i], i)):
+        first, last = lives[i]
+        offset = 0
+        for low, high, begin, end in sorted(placed):
+            if begin <= last and first <= end:
+                if offset + aligned(i) <= low:
+                    break
+                offset = max(offset, high)
+        placed.append((offset, offset + aligned(i), first, last))
+        program.buffers[i].area, program.buffers[i].offset = arena, offset
+    program.arena_bytes = max((high for _, high, _, _ in placed), default=0)
+    for i, root in enumerate(roots):
+        if root != i:
+            program.buffers[i].area = program.buffers[root].area
+            program.buffers[i].offset = program.buffers[root].offset
+            program.buffers[i].alias = root
+
+
+def step_cost(program: Program, step: Step) -> float:
+    """Operations and bytes of a step on a full batch; they weigh about the same."""
+    def buffers(numbers: tuple[int | None, ...]) -> list[Buffer]:
+        return [program.buffers[i] for i in numbers if i is not None]
+
+    def shapes(numbers: tuple[int | None, ...]) -> list[tuple[int, ...]]:
+        return [concrete(b.shape, program.rows) for b in buffers(numbers)]
+
+    moved = sum(b.nbytes(program.rows) for b in buffers(step.ins + step.outs))
+    flops: Callable[..., float] = OPS[step.op].flops
+    return flops(shapes(step.ins), shapes(step.outs)) + moved
+
+
+def choose_threads(program: Program, force: bool) -> None:
+    """Mark the steps that one thread does alone."""
+    for step in program.steps:
+        small = step_cost(program, step) < SHARED_STEP_COST
+        step.serial = OPS[step.op].serial or (small and not force)
+
+
+def set_barriers(program: Program) -> None:
+    """Have the threads meet before a step that touches what another thread may still be at."""
+    since: list[tuple[int, int, int, bool, bool]] = []  # area, low, high, written, serial
+    for step in program.steps:
+        touched = []
+        for written, numbers in ((False, step.ins), (True, step.outs)):
+            for i in numbers:
+                if i is not None:
+                    b = program.buffers[i]
+                    touched.append((b.area, b.offset, b.offset + b.nbytes(program.rows), written, step.serial))
+        step.barrier = any(
+            area == other and low < top and bottom < high and (written or wrote) and not (serial and alone)
+            for area, low, high, written, serial in touched
+            for other, bottom, top, wrote, alone in since
+        )
+        since = touched if step.barrier else since + touched
+
+
+def lowered_dims(row: Op, program: Program, step: Step) -> tuple[list[int], int]:
+    """The sizes a C kernel receives, and the mask of those that are per row of the batch."""
+    def shapes(numbers: tuple[int | None, ...]) -> list:
+        return [None if i is None else program.buffers[i].shape for i in numbers]
+
+    dims = row.dims(shapes(step.ins), shapes(step.outs))
+    mask = sum(1 << k for k, n in enumerate(dims) if isinstance(n, Batch))
+    return [n.multiple if isinstance(n, Batch) else n for n in dims], mask

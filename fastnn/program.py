@@ -1,0 +1,119 @@
+"""Program: a recorded computation as pure data.
+
+A flat list of steps on numbered buffers. It holds no pointers and no arrays, so it can be printed,
+compared and kept in the tests as text.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .ops.table import Shape, concrete
+
+ALIGNMENT = 64
+
+# Kinds of memory areas. "rows" areas hold one entry per sample and are walked batch by batch,
+# "step" areas hold one entry per training step, the others are the same for every batch.
+ARENA, VARIABLE, DATA, ROWS, STEP = "arena", "variable", "data", "rows", "step"
+
+
+@dataclass
+class Area:
+    """A piece of memory that the executor binds for each run (the arena it owns itself)."""
+
+    kind: str
+    name: str
+    shape: Shape
+    dtype: str
+
+    @property
+    def stride(self) -> int:
+        """Bytes of one entry (row or step) of a "rows" or "step" area."""
+        shape = self.shape[1:] if self.kind == ROWS else self.shape
+        return int(np.prod(shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass
+class Buffer:
+    """An array of the computation.
+
+    `area` is None until the planner has placed it; `alias` is the number of the buffer whose memory
+    this one shows with another shape.
+    """
+
+    shape: Shape
+    dtype: str
+    area: int | None = None
+    offset: int = 0
+    alias: int | None = None
+
+    def nbytes(self, rows: int) -> int:
+        """Size for a batch of so many rows."""
+        return int(np.prod(concrete(self.shape, rows), dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass
+class Step:
+    """One call of an operation. Buffers are named by their numbers; an absent input is None."""
+
+    op: str
+    ins: tuple[int | None, ...]
+    outs: tuple[int, ...]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+    update: bool = False
+    epilogue: tuple[str, dict[str, Any]] | None = None
+    barrier: bool = False
+    serial: bool = False
+
+
+@dataclass
+class Program:
+    """Steps, buffers and memory areas of one computation, for batches of up to `rows` rows."""
+
+    steps: list[Step]
+    buffers: list[Buffer]
+    areas: list[Area]
+    rows: int
+    arena_bytes: int = 0
+
+    def copy(self) -> "Program":
+        """A copy whose steps, buffers and areas can be changed without touching this one."""
+        return replace(
+            self,
+            steps=[replace(s) for s in self.steps],
+            buffers=[replace(b) for b in self.buffers],
+            areas=list(self.areas),
+        )
+
+    def describe(self) -> str:
+        """The plan as text: a line per step, in the order of execution.
+
+        ``|`` marks a step before which the threads meet, ``1`` one that a single thread does, ``U``
+        one that changes weights; then come the operation with what was fused into it, the layer,
+        inputs, outputs with their place in memory, and attributes.
+        """
+        lines = [
+            f"{len(self.steps)} steps on batches of up to {self.rows} rows, "
+            f"{sum(s.barrier for s in self.steps)} barriers, arena {self.arena_bytes:,} bytes"
+        ]
+        for s in self.steps:
+            flags = ("|" if s.barrier else " ") + ("1" if s.serial else " ") + ("U" if s.update else " ")
+            name = s.op + (f"+{s.epilogue[0]}" if s.epilogue else "")
+            ins = ", ".join("-" if i is None else self._name(i) for i in s.ins)
+            outs = ", ".join(self._name(i) for i in s.outs)
+            attrs = s.attrs | (s.epilogue[1] if s.epilogue else {})
+            text = " ".join(f"{k}={v}" for k, v in attrs.items())
+            arrow = f" -> {outs}" if outs else ""
+            lines.append(f"{flags} {name:<28} {s.label:<12} {ins}{arrow}  {text}".rstrip())
+        return "\n".join(lines)
+
+    def _name(self, index: int) -> str:
+        buffer = self.buffers[index]
+        shape = "x".join("B" if n is None else str(n) for n in buffer.shape) or "scalar"
+        if buffer.area is None:
+            return f"%{index}:{shape}"
+        area = self.areas[buffer.area]
+        place = f"@{buffer.offset}" if area.kind == ARENA else area.name
+        return f"{place}[{shape}]"

@@ -1,0 +1,273 @@
+"""The recorder: runs a forward computation on symbolic arrays and writes down its steps.
+
+Gradients come from walking the tape backwards over the gradient rules of the table.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .errors import invalid
+from .ops.table import Op, Shape
+from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
+from .variable import Variable
+
+
+class Symbolic:
+    """An array of a recording: it has a shape and a dtype, and operators, but no values yet.
+
+    Attributes
+    ----------
+    shape : tuple
+        ``None`` as the first entry stands for the rows of the batch.
+    dtype : str
+    """
+
+    __slots__ = ("recorder", "index", "shape", "dtype")
+    __array_priority__ = 1000.0  # NumPy's operators give way to ours
+
+    def __init__(self, recorder: "Recorder", index: int):
+        self.recorder, self.index = recorder, index
+        self.shape, self.dtype = recorder.buffers[index].shape, recorder.buffers[index].dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<Symbolic shape={self.shape} dtype={self.dtype}>"
+
+    def __bool__(self) -> bool:
+        raise invalid(
+            "condition on a symbolic array", self, "a value that is known while the model is recorded",
+            "use ops.where or arithmetic instead of if/while on values", TypeError,
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise invalid(
+            "array conversion", self, "a NumPy array",
+            "use functions of fastnn.ops on symbolic arrays, not NumPy's", TypeError,
+        )
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.subtract(self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.multiply(self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.divide(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.divide(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.negative(self)
+
+    def __abs__(self) -> Any:
+        return ops.abs(self)
+
+
+class RecordedStep:
+    """A step as gradient rules see it: symbolic inputs and outputs, and attributes."""
+
+    __slots__ = ("row", "ins", "outs", "attrs", "label")
+
+    def __init__(self, row: Op, ins: list[Any], outs: list[Symbolic], attrs: dict[str, Any], label: str):
+        self.row, self.ins, self.outs, self.attrs, self.label = row, ins, outs, attrs, label
+
+
+class Recorder:
+    """Writes the steps of one computation.
+
+    Parameters
+    ----------
+    rows : int
+        Largest number of rows of a batch.
+    dtype : str
+        Floating type of the run.
+    """
+
+    def __init__(self, rows: int, dtype: str = "float32"):
+        self.rows, self.dtype = rows, dtype
+        self.tape: list[RecordedStep] = []
+        self.buffers: list[Buffer] = []
+        self.areas: list[Area] = []
+        self.variables: list[Variable] = []
+        self._known: dict[int, Symbolic] = {}
+        self._label = ""
+        self._updating = 0
+
+    # Inputs and outputs
+
+    def _area(self, kind: str, name: str, shape: Shape, dtype: str) -> Symbolic:
+        self.areas.append(Area(kind, name, shape, dtype))
+        self.buffers.append(Buffer(shape, dtype, area=len(self.areas) - 1))
+        return Symbolic(self, len(self.buffers) - 1)
+
+    def rows_input(self, name: str, shape: Shape, dtype: str | None = None) -> Symbolic:
+        """An array bound at run time of which each batch sees its own rows, in order."""
+        return self._area(ROWS, name, (None, *shape), dtype or self.dtype)
+
+    def data_input(self, name: str, shape: Shape, dtype: str) -> Symbolic:
+        """An array bound at run time that every batch sees whole (a data set to gather from)."""
+        return self._area(DATA, name, (None, *shape), dtype)
+
+    def step_input(self, name: str, size: int) -> Symbolic:
+        """`size` numbers per training step (learning rates and the like)."""
+        return self._area(STEP, name, (size,), self.dtype)
+
+    def variable(self, variable: Variable) -> Symbolic:
+        """The symbol of a variable; the same one each time."""
+        if id(variable) not in self._known:
+            symbol = self._area(VARIABLE, variable.path, variable.shape, str(variable.dtype))
+            self._known[id(variable)] = symbol
+            self.variables.append(variable)
+        return self._known[id(variable)]
+
+    def constant(self, value: Any) -> Symbolic:
+        """A fixed array, kept with the program."""
+        return self.variable(Variable(np.asarray(value, self.dtype), trainable=False, name="constant"))
+
+    def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
+        """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""
+        if self.buffers[symbol.index].area is not None or self.producer(symbol).row.alias:
+            symbol = ops.reshape(symbol, shape=tuple(-1 if n is None else n for n in symbol.shape))
+        self.areas.append(Area(kind, name, symbol.shape, symbol.dtype))
+        self.buffers[symbol.index].area = len(self.areas) - 1
+
+    # Steps
+
+    @contextmanager
+    def label(self, name: str) -> Iterator[None]:
+        """Steps recorded inside carry this label (a layer's name)."""
+        before, self._label = self._label, name
+        try:
+            yield
+        finally:
+            self._label = before
+
+    def symbol(self, value: Any) -> Symbolic | None:
+        """Any argument of an operation as a symbol of this recording."""
+        if value is None:
+            return None
+        if isinstance(value, Symbolic):
+            if value.recorder is not self:
+                raise invalid(
+                    "symbolic array", value, "one of this recording",
+                    "do not keep symbolic arrays from one call of a layer to the next", RuntimeError,
+                )
+            return value
+        if isinstance(value, Variable):
+            return self.variable(value)
+        return self.constant(value)
+
+    def record(self, row: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Write one step; returns the symbol of its output, or a tuple of them, or None."""
+        unknown = set(attrs) - set(row.attributes)
+        if unknown:
+            raise invalid(row.name, f"attribute {sorted(unknown)[0]!r}", f"attributes {list(row.attributes)}",
+                          "leave it out", TypeError)
+        ins = [self.symbol(a) for a in args]
+        shapes = row.output_shapes(*(None if s is None else s.shape for s in ins), **attrs)
+        outs = []
+        for i, shape in enumerate(shapes):
+            if i < len(row.inplace):
+                if ins[row.inplace[i]] is not None:
+                    outs.append(ins[row.inplace[i]])
+            else:
+                dtype = row.dtypes[i] if i < len(row.dtypes) else self.dtype
+                self.buffers.append(Buffer(shape, dtype))
+                outs.append(Symbolic(self, len(self.buffers) - 1))
+        self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label))
+        return outs[0] if len(outs) == 1 else tuple(outs) if outs else None
+
+    def producer(self, symbol: Symbolic) -> RecordedStep | None:
+        """The step that made a symbol; None for inputs and variables."""
+        for step in reversed(self.tape):
+            if any(out.index == symbol.index for out in step.outs):
+                return step
+        return None
+
+    # Gradients
+
+    def gradients(self, losses: list[tuple[Symbolic, Any]], wrt: list[Symbolic]) -> list[Symbolic]:
+        """Gradients of ``sum(seed * loss)`` with respect to `wrt`.
+
+        Parameters
+        ----------
+        losses : list of (symbol, seed)
+            What to differentiate, each with the gradient that comes in from above (a symbol of
+            the same shape).
+        wrt : list of Symbolic
+            Variables or inputs. One that no loss depends on gets zeros.
+
+        Returns
+        -------
+        list of Symbolic
+        """
+        gradients: dict[int, Symbolic] = {}
+        wanted = {s.index for s in wrt}
+        tape = list(self.tape)
+        for step in tape:
+            if any(s is not None and s.index in wanted for s in step.ins):
+                wanted.update(s.index for s in step.outs)
+
+        def accumulate(symbol: Symbolic, gradient: Symbolic) -> None:
+            known = gradients.get(symbol.index)
+            gradients[symbol.index] = gradient if known is None else ops.add(known, gradient)
+
+        for symbol, seed in losses:
+            accumulate(symbol, seed)
+        for step in reversed(tape):
+            douts = [gradients.get(out.index) for out in step.outs]
+            if not wanted & {out.index for out in step.outs} or all(d is None for d in douts):
+                continue
+            with self.label(step.label):
+                if step.row.grad is None:
+                    raise invalid(
+                        step.row.name, "a loss that depends on it", "an operation with a gradient",
+                        "use it only where no gradient is needed", TypeError,
+                    )
+                for symbol, gradient in zip(step.ins, step.row.grad(step, *douts), strict=True):
+                    if symbol is not None and gradient is not None and symbol.index in wanted:
+                        accumulate(symbol, gradient)
+        return [gradients[s.index] if s.index in gradients else ops.fill(s, value=0.0) for s in wrt]
+
+    @contextmanager
+    def updating(self) -> Iterator[None]:
+        """Steps recorded inside change weights: they run only while everything is finite."""
+        start = len(self.tape)
+        yield
+        self._updating = len(self.tape) - start
+
+    def program(self) -> Program:
+        """What was recorded so far, not yet planned."""
+        first_update = len(self.tape) - self._updating
+        steps = [
+            Step(
+                op=s.row.name,
+                ins=tuple(None if x is None else x.index for x in s.ins),
+                outs=tuple(x.index for x in s.outs),
+                attrs=s.attrs,
+                label=s.label,
+                update=i >= first_update,
+            )
+            for i, s in enumerate(self.tape)
+        ]
+        return Program(steps, self.buffers, self.areas, self.rows)

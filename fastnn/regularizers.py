@@ -1,0 +1,169 @@
+"""Penalties on weights, added to the loss; written with `fastnn.ops`, so they are recorded like layers."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from . import ops
+from .errors import unknown
+from .schedules import check_number
+
+
+def _factor(argument: str, value: Any) -> float:
+    return check_number(argument, value, 0, "a finite number of at least 0", "pass for example 0.01")
+
+
+class Regularizer:
+    """A penalty: a number computed from a weight; subclasses define ``__call__``.
+
+    Any function of the weight that is written with `fastnn.ops` serves as a regularizer too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import ops
+    >>> class MeanSquare(Regularizer):
+    ...     def __call__(self, x):
+    ...         return ops.sum(ops.square(x)) / x.size
+    >>> float(MeanSquare()(np.array([1.0, 3.0])))
+    5.0
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of an array of any shape."""
+        raise NotImplementedError(f"regularizer class {type(self).__name__} has no __call__ method")
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal regularizer."""
+        raise NotImplementedError(f"regularizer class {type(self).__name__} has no get_config method")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Regularizer":
+        """Make a regularizer from what `get_config` gave."""
+        return cls(**config)
+
+
+class L1(Regularizer):
+    """``l1 * sum(abs(x))``.
+
+    Parameters
+    ----------
+    l1 : float, default 0.01
+        At least 0 and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(L1(0.5)(np.array([1.0, -2.0])))
+    1.5
+    """
+
+    def __init__(self, l1: float = 0.01):
+        self.l1 = _factor("l1", l1)
+
+    def __call__(self, x: Any) -> Any:
+        return self.l1 * ops.sum(ops.abs(x))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+class L2(Regularizer):
+    """``l2 * sum(x ** 2)``; as in Keras without a factor 1/2, so the gradient is ``2 * l2 * x``.
+
+    Parameters
+    ----------
+    l2 : float, default 0.01
+        At least 0 and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(L2(0.5)(np.array([1.0, -2.0])))
+    2.5
+    """
+
+    def __init__(self, l2: float = 0.01):
+        self.l2 = _factor("l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        return self.l2 * ops.sum(ops.square(x))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+class L1L2(Regularizer):
+    """``l1 * sum(abs(x)) + l2 * sum(x ** 2)``.
+
+    Parameters
+    ----------
+    l1, l2 : float, default 0.0
+        At least 0 and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(L1L2(l1=0.5, l2=1.0)(np.array([1.0, -2.0])))
+    6.5
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0):
+        self.l1, self.l2 = _factor("l1", l1), _factor("l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        if not self.l1:
+            return L2(self.l2)(x)
+        penalty = L1(self.l1)(x)
+        return penalty + L2(self.l2)(x) if self.l2 else penalty
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+l1, l2, l1_l2 = L1, L2, L1L2
+
+_NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
+
+
+def _named(name: object) -> type[Regularizer]:
+    if not isinstance(name, str) or name not in _NAMES:
+        raise unknown("regularizer", name, [known for known in _NAMES if known.islower()])
+    return _NAMES[name]
+
+
+def get(identifier: Any) -> Callable[..., Any] | None:
+    """Return the regularizer that `identifier` stands for.
+
+    Parameters
+    ----------
+    identifier : str, class, callable, dict or None
+        A name ('l2', 'L2'), which stands for factors of 0.01; a class, which is called; a regularizer or
+        any function of a weight, which is returned as it is; a config
+        ``{"class_name": ..., "config": {...}}``; or None, for which None is returned.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the nearest valid ones.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("l2").get_config()
+    {'l2': 0.01}
+    >>> get({"class_name": "L1", "config": {"l1": 0.5}}).l1
+    0.5
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return _named(identifier.get("class_name")).from_config(identifier.get("config") or {})
+    if callable(identifier):
+        made = identifier() if inspect.isclass(identifier) else identifier
+        if callable(made):
+            return made
+    # Keras documents 0.01 for every name; its L1L2() alone would be no penalty at all.
+    made = _named(identifier)
+    return L1L2(l1=0.01, l2=0.01) if made is L1L2 else made()

@@ -1,0 +1,135 @@
+"""Learning rates that follow a formula of the optimizer's step."""
+
+import math
+import numbers
+import sys
+from typing import Any
+
+from .errors import invalid
+
+
+def check_number(
+    argument: str, value: Any, low: float, expected: str, fix: str, high: float = sys.float_info.max
+) -> float:
+    """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise invalid(argument, value, expected, fix, TypeError)
+    if not low <= value <= high:
+        raise invalid(argument, value, expected, fix)
+    return float(value)
+
+
+def power(base: float, exponent: float) -> float:
+    """``base ** exponent`` for an exponent of at least 0, by products and square roots only.
+
+    These are correctly rounded everywhere, so no maths library has a say in a learning rate.
+    The relative error is below 1e-14 for a whole part up to 10.
+    """
+    whole = math.floor(exponent)
+    fraction = exponent - whole  # exact
+    result, square, root = 1.0, base, base
+    while whole:
+        if whole & 1:
+            result *= square
+        square *= square
+        whole >>= 1
+    while fraction:  # its binary digits are the exponents of the roots
+        root = math.sqrt(root)
+        fraction *= 2
+        if fraction >= 1:
+            result *= root
+            fraction -= 1
+    return result
+
+
+class LearningRateSchedule:
+    """A learning rate as a function of the number of steps taken; subclasses define ``__call__``.
+
+    An instance is passed as the ``learning_rate`` of an optimizer.
+
+    Examples
+    --------
+    >>> class Inverse(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.1 / (1 + step)
+    >>> Inverse()(4)
+    0.02
+    """
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        raise NotImplementedError(f"schedule class {type(self).__name__} has no __call__ method")
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal schedule."""
+        raise NotImplementedError(f"schedule class {type(self).__name__} has no get_config method")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "LearningRateSchedule":
+        """Make a schedule from what `get_config` gave."""
+        return cls(**config)
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """``initial_learning_rate * decay_rate ** (step / decay_steps)``, in float64.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        At least 0.
+    decay_steps : int
+        Steps after which the rate has been multiplied once by `decay_rate`; positive.
+    decay_rate : float
+        Positive.
+    staircase : bool, default False
+        Round ``step / decay_steps`` down: the rate stays the same for `decay_steps` steps.
+    name : str, default "ExponentialDecay"
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is not a number, not finite or out of its range.
+
+    Examples
+    --------
+    >>> rate = ExponentialDecay(0.1, decay_steps=100, decay_rate=0.25)
+    >>> rate(0), rate(50), rate(100)
+    (0.1, 0.05, 0.025)
+    >>> ExponentialDecay(0.1, decay_steps=100, decay_rate=0.25, staircase=True)(199)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ):
+        smallest = sys.float_info.min
+        check_number("initial_learning_rate", initial_learning_rate, 0, "a finite number of at least 0",
+                     "pass for example 0.1")
+        check_number("decay_steps", decay_steps, smallest, "a positive finite number",
+                     "pass the number of steps between two decays")
+        check_number("decay_rate", decay_rate, smallest, "a positive finite number", "pass for example 0.96")
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: int) -> float:
+        p = step / self.decay_steps
+        if self.staircase:
+            p = math.floor(p)
+        return float(self.initial_learning_rate * power(self.decay_rate, p))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }

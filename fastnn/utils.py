@@ -1,0 +1,116 @@
+"""Small helpers to prepare data."""
+
+import contextlib
+import operator
+from typing import Any
+
+import numpy as np
+
+from fastnn.errors import invalid, show
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Return the one-hot rows of integer labels: ``y[..., c] = 1 if x[...] == c else 0``.
+
+    Parameters
+    ----------
+    x : array-like of any shape
+        Labels from 0 to ``num_classes - 1``; whole numbers stored as floats are accepted. A last axis of
+        size 1 is dropped, so columns of labels work.
+    num_classes : int, optional
+        Number of classes; by default the largest label plus 1.
+
+    Returns
+    -------
+    float32 array of shape ``x.shape + (num_classes,)``
+
+    Raises
+    ------
+    TypeError
+        The labels are not numbers, or `num_classes` is not an integer.
+    ValueError
+        A label is negative, too large or not whole; or there is none to infer `num_classes` from.
+
+    Examples
+    --------
+    >>> to_categorical([0, 2, 1], num_classes=4)
+    array([[1., 0., 0., 0.],
+           [0., 0., 1., 0.],
+           [0., 1., 0., 0.]], dtype=float32)
+    """
+    labels = np.asarray(x)
+    if labels.dtype.kind in "OUS":  # numbers read from text are accepted, as Keras does
+        with contextlib.suppress(TypeError, ValueError):
+            labels = labels.astype(np.float64)
+    if labels.dtype.kind not in "biuf":
+        fix = "number the classes, for example with np.unique(x, return_inverse=True)[1]"
+        raise invalid("x", show(x), "integer labels", fix, error=TypeError)
+    if num_classes is None:
+        if labels.size == 0:
+            raise invalid("x", labels, "at least one label", "pass num_classes as well")
+    else:
+        try:
+            num_classes = operator.index(num_classes)
+        except TypeError as error:
+            raise invalid(
+                "num_classes", show(num_classes), "an integer or None", "pass an int", error=TypeError
+            ) from error
+        if num_classes < 1:
+            fix = "pass the number of classes, or None to use the largest label plus 1"
+            raise invalid("num_classes", num_classes, "a positive integer", fix)
+    limit = np.inf if num_classes is None else num_classes
+    wrong = ~((labels >= 0) & (labels < limit) & (labels == np.floor(labels)))  # true for NaN as well
+    if wrong.any():
+        upper = "up" if num_classes is None else f"to {num_classes - 1}"
+        raise invalid(
+            "x", f"the label {labels[wrong][0]}", f"integers from 0 {upper}",
+            "number the classes from 0, or pass a larger num_classes",
+        )
+    labels = labels.astype(np.int64)
+    if num_classes is None:
+        num_classes = int(labels.max()) + 1
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    one_hot = np.zeros((labels.size, num_classes), np.float32)
+    one_hot[np.arange(labels.size), labels.reshape(-1)] = 1
+    return one_hot.reshape(*labels.shape, num_classes)
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """Divide each vector along an axis by its norm: ``x / (sum |x|^order)^(1/order)``.
+
+    Parameters
+    ----------
+    x : array-like with at least one axis
+    axis : int, default -1
+        The axis along which the norm is taken.
+    order : float, default 2
+        Order of the norm; 1, 2 and ``np.inf`` are the usual ones.
+
+    Returns
+    -------
+    array of the shape of `x`
+        Of the dtype of `x` if that is a floating one, else float64. Vectors of norm 0 stay as they are.
+
+    Raises
+    ------
+    TypeError
+        `axis` or `order` is not a number.
+    ValueError
+        `x` has no such axis.
+
+    Examples
+    --------
+    >>> normalize([[3., 4.], [0., 0.]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    x = np.asarray(x)
+    if not isinstance(axis, (int, np.integer)):
+        raise invalid("axis", show(axis), "an integer", "name one axis of x", error=TypeError)
+    if not -x.ndim <= axis < x.ndim:
+        raise invalid("axis", axis, f"an axis of x, which has {x.ndim}", "name an axis that x has")
+    if not isinstance(order, (int, float, np.integer, np.floating)):
+        raise invalid("order", show(order), "a number", "pass 1, 2 or np.inf", error=TypeError)
+    norm = np.linalg.norm(x, order, axis, keepdims=True)
+    return x / np.where(norm == 0, norm.dtype.type(1), norm)

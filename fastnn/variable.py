@@ -1,0 +1,92 @@
+"""Variable: a trained array that owns its aligned memory."""
+
+from typing import Any
+
+import numpy as np
+
+from .errors import invalid, show
+from .program import ALIGNMENT
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialised C-contiguous array that begins on a cache line."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.__array_interface__["data"][0] % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+class Variable:
+    """An array that layers and optimizers keep between steps.
+
+    It may belong to several models; they see the same memory.
+
+    Parameters
+    ----------
+    value : array_like
+        Initial value; copied.
+    trainable : bool, default True
+        Whether optimizers may change it.
+    name : str, default "variable"
+    dtype : str, optional
+        Default: that of `value` for floating arrays, else float32.
+
+    Attributes
+    ----------
+    path : str
+        Name with the owner's name before it (``"dense/kernel"``).
+
+    Examples
+    --------
+    >>> v = Variable([1.0, 2.0], name="scale")
+    >>> v.assign([3.0, 4.0])
+    >>> v.numpy()
+    array([3., 4.], dtype=float32)
+    """
+
+    def __init__(
+        self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None
+    ):
+        value = np.asarray(value)
+        if dtype is None:
+            dtype = str(value.dtype) if isinstance(value, np.ndarray) and value.dtype in (
+                np.float32, np.int64) else "float32"
+        self._value = aligned_empty(value.shape, dtype)
+        self._value[...] = value
+        self.trainable = trainable
+        self.name = name
+        self.path = name
+
+    @property
+    def value(self) -> np.ndarray:
+        """The memory itself: changing it changes the variable."""
+        return self._value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._value.dtype
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value."""
+        return self._value.copy()
+
+    def assign(self, value: Any) -> None:
+        """Set the value; the shape must be the variable's own."""
+        value = np.asarray(value)
+        if value.shape != self.shape:
+            raise invalid(
+                f"value of variable {self.path!r}", show(value), f"shape {self.shape}",
+                "pass an array of the variable's shape",
+            )
+        self._value[...] = value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._value, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.path} shape={self.shape} dtype={self.dtype} trainable={self.trainable}>"

@@ -1,0 +1,89 @@
+"""Builds the one extension: the bridge, the executor, and one object file per instruction set."""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import warnings
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+COMMON = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+
+# Instruction set -> (macro that tells dispatch.c, flags of csrc/isa/<name>.c)
+X86 = {
+    "avx2": ("FNN_BUILD_AVX2", ["-mavx2", "-mfma"]),
+    "avx512": ("FNN_BUILD_AVX512", ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]),
+}
+VARIANTS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {}
+
+OPENMP_PROBE = """
+#include <omp.h>
+#include <stdio.h>
+int main(void) {
+    int n = 0;
+    #pragma omp parallel num_threads(2) reduction(+:n)
+    n += 1;
+    printf("%d\\n", n);
+    return omp_get_max_threads() < 1;
+}
+"""
+
+
+class BuildExt(build_ext):
+    """Compiles csrc/isa/<name>.c each with its own flags and links the objects in."""
+
+    def build_extension(self, ext):
+        openmp = ["-fopenmp"] if self.has_openmp() else []
+        include = ["csrc"]
+        for name, (_, flags) in VARIANTS.items():
+            ext.extra_objects += self.compiler.compile(
+                [f"csrc/isa/{name}.c"], output_dir=self.build_temp, include_dirs=include,
+                extra_postargs=[*COMMON, *flags], depends=ext.depends,
+            )
+        ext.extra_compile_args = [*COMMON, *openmp]
+        ext.extra_link_args = openmp
+        super().build_extension(ext)
+
+    def has_openmp(self):
+        """Compile and run a program with two threads."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "probe.c")
+            with open(source, "w") as f:
+                f.write(OPENMP_PROBE)
+            try:
+                objects = self.compiler.compile([source], output_dir=folder, extra_postargs=["-fopenmp"])
+                program = os.path.join(folder, "probe")
+                self.compiler.link_executable(objects, program, extra_postargs=["-fopenmp"])
+                subprocess.run([program], check=True, stdout=subprocess.DEVNULL, timeout=60)
+                return True
+            except Exception as error:
+                if os.environ.get("FASTNN_REQUIRE_OPENMP") == "1":
+                    sys.exit(f"FASTNN_REQUIRE_OPENMP=1, but the compiler cannot build with OpenMP: {error}")
+                warnings.warn(
+                    "the C compiler has no working OpenMP: fastnn will run on one thread "
+                    "(install libgomp or libomp and rebuild for more)",
+                    stacklevel=2,
+                )
+                return False
+
+
+def headers():
+    """Everything that a change of must rebuild the objects."""
+    found = []
+    for folder, _, names in os.walk("csrc"):
+        found += [os.path.join(folder, n) for n in names if n.endswith((".h", ".inc"))]
+    return sorted(found)
+
+
+extension = Extension(
+    "fastnn._native",
+    sources=["fastnn/_native.pyx", "csrc/program.c", "csrc/dispatch.c", "csrc/isa/portable.c"],
+    include_dirs=["csrc"],
+    define_macros=[(macro, "1") for macro, _ in VARIANTS.values()],
+    depends=headers(),
+)
+setup(ext_modules=cythonize([extension]), cmdclass={"build_ext": BuildExt})

@@ -1,0 +1,148 @@
+"""Runs single rows of the table of operations: reference and kernel on the same inputs."""
+
+import ctypes
+import mmap
+from typing import Any
+
+import numpy as np
+
+from fastnn import ops
+from fastnn.execute import NativeExecutor, available_isas
+from fastnn.ops.table import OPS, Op
+from fastnn.plan import plan
+from fastnn.program import DATA
+from fastnn.record import Recorder
+
+ISAS = available_isas()
+KERNEL_ROWS = sorted(name for name, row in OPS.items() if row.kernel is not None)
+PAGE = mmap.PAGESIZE
+
+# Sizes around the 16 lanes and the tiles of the matrix kernels: 0, 1, t-1, t, t+1, 2t+1, a prime.
+WIDTHS = (0, 1, 15, 16, 17, 33, 48, 53)
+ROWS = (0, 1, 5, 6, 7, 13, 31)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Guarded:
+    """Memory between two pages that must not be touched.
+
+    Parameters
+    ----------
+    nbytes : int
+    at_end : bool
+        Whether the last byte lies right before the upper guard page, else the first byte right
+        behind the lower one.
+    """
+
+    def __init__(self, nbytes: int, at_end: bool):
+        pages = max(1, -(-nbytes // PAGE))
+        self.map = mmap.mmap(-1, (pages + 2) * PAGE)
+        base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        for page in (base, base + (pages + 1) * PAGE):
+            assert _libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), 0) == 0
+        offset = PAGE + (pages * PAGE - nbytes if at_end else 0)
+        self.memory = np.frombuffer(self.map, np.uint8, nbytes, offset)
+
+    def array(self, like: np.ndarray) -> np.ndarray:
+        """A copy of an array in this memory."""
+        copy = self.memory.view(like.dtype).reshape(like.shape)
+        copy[...] = like
+        return copy
+
+
+def shifted(array: np.ndarray, floats: int) -> np.ndarray:
+    """A copy that begins so many floats behind a cache line."""
+    memory = np.empty(array.nbytes + 128 + 4 * floats, np.uint8)
+    start = -memory.ctypes.data % 64 + (4 if array.dtype.itemsize <= 4 else 8) * floats
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def as_float32(args: Any) -> list[np.ndarray | None]:
+    """Arguments as the kernel gets them: float64 becomes float32."""
+    return [
+        None if a is None else np.asarray(a, np.float32) if np.asarray(a).dtype == np.float64 else np.asarray(a)
+        for a in args
+    ]
+
+
+def as_float64(args: Any) -> list[np.ndarray | None]:
+    """The same values in float64, for the reference."""
+    return [
+        None if a is None else a.astype(np.float64) if a.dtype == np.float32 else a for a in as_float32(args)
+    ]
+
+
+def reference(row: Op, args: Any, attrs: dict[str, Any], seed: int = 5, iteration: int = 3) -> list[np.ndarray]:
+    """Outputs of the reference in float64."""
+    extra = {"seed": seed, "iteration": iteration} if row.random else {}
+    with np.errstate(all="ignore"):
+        result = row.reference(*as_float64(args), **row.bind(attrs), **extra)
+    outs = result if isinstance(result, tuple) else (result,)
+    return [np.asarray(out) for out in outs if out is not None]
+
+
+def kernel(
+    row: Op,
+    args: Any,
+    attrs: dict[str, Any],
+    isa: str = ISAS[0],
+    threads: int = 1,
+    place: Any = lambda array: array.copy(),
+    seed: int = 5,
+    iteration: int = 3,
+) -> list[np.ndarray]:
+    """Outputs of the C kernel. `place` copies each operand to where it shall lie."""
+    arrays = as_float32(args)
+    recorder = Recorder(rows=1)
+    ins, data = [], {}
+    for i, array in enumerate(arrays):
+        if array is None:
+            ins.append(None)
+            continue
+        data[f"in{i}"] = place(array)
+        ins.append(recorder._area(DATA, f"in{i}", array.shape, str(array.dtype)))
+    made = recorder.record(row, tuple(ins), attrs)
+    outs = list(made) if isinstance(made, tuple) else [] if made is None else [made]
+    results = []
+    for i, out in enumerate(outs):
+        if not row.inplace:
+            recorder.areas.append(type(recorder.areas[0])(DATA, f"out{i}", out.shape, out.dtype))
+            recorder.buffers[out.index].area = len(recorder.areas) - 1
+            fill = np.full(out.shape, 77, out.dtype)
+            data[f"out{i}"] = place(fill)
+            results.append(data[f"out{i}"])
+        else:
+            results.append(data[f"in{row.inplace[i]}" if len(outs) == len(row.inplace) else name_of(ins, out)])
+    program = plan(recorder.program(), force_threads=True)
+    executor = NativeExecutor(program, recorder.variables, isa)
+    one = np.zeros(1, np.int64)
+    run = executor.run(data, one, one + 1, seed=seed, iteration=np.array([iteration]), threads=threads)
+    assert run.team == (1 if row.serial else threads)
+    return results
+
+
+def name_of(ins: list[Any], out: Any) -> str:
+    """Name of the input area that an in-place output overwrote."""
+    return next(f"in{i}" for i, symbol in enumerate(ins) if symbol is not None and symbol.index == out.index)
+
+
+def bounds(row: Op, args: Any, attrs: dict[str, Any], wanted: list[np.ndarray]) -> list[Any]:
+    """How far each output of the kernel may be from the reference."""
+    if callable(row.tol):
+        found = row.tol(*as_float64(args), **row.bind(attrs))
+        return found if isinstance(found, list) else [found]
+    eps, tiny = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
+    return [row.tol * eps * np.abs(out) + tiny for out in wanted]
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal to the last bit, all NaNs being one."""
+    if a.dtype.kind == "f":
+        a, b = (np.where(np.isnan(x), np.asarray(np.nan, x.dtype), x) for x in (a, b))
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+assert ops.dense.op.name in KERNEL_ROWS
