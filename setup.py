@@ -6,19 +6,19 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMMON = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+COMMON = ["-O3", "-g0", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
 
-# Instruction set -> (macro that tells dispatch.c, flags of csrc/isa/<name>.c)
-X86 = {
-    "avx2": ("FNN_BUILD_AVX2", ["-mavx2", "-mfma"]),
-    "avx512": ("FNN_BUILD_AVX512", ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]),
-}
-VARIANTS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {}
+# Instruction set -> flags of csrc/isa/<name>.c; FNN_BUILD_<NAME> tells dispatch.c that it is there.
+VARIANTS = {"portable": ["-Wno-psabi"]}  # vectors are never passed between functions of different files
+if platform.machine().lower() in ("x86_64", "amd64"):
+    VARIANTS["avx2"] = ["-mavx2", "-mfma"]
+    VARIANTS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
 
 OPENMP_PROBE = """
 #include <omp.h>
@@ -38,12 +38,16 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext):
         openmp = ["-fopenmp"] if self.has_openmp() else []
-        include = ["csrc"]
-        for name, (_, flags) in VARIANTS.items():
-            ext.extra_objects += self.compiler.compile(
-                [f"csrc/isa/{name}.c"], output_dir=self.build_temp, include_dirs=include,
-                extra_postargs=[*COMMON, *flags], depends=ext.depends,
+
+        def compile_variant(name):
+            return self.compiler.compile(
+                [f"csrc/isa/{name}.c"], output_dir=self.build_temp, include_dirs=["csrc"],
+                extra_postargs=[*COMMON, *VARIANTS[name]], depends=ext.depends,
             )
+
+        with ThreadPoolExecutor() as pool:
+            for objects in pool.map(compile_variant, VARIANTS):
+                ext.extra_objects += objects
         ext.extra_compile_args = [*COMMON, *openmp]
         ext.extra_link_args = openmp
         super().build_extension(ext)
@@ -81,9 +85,9 @@ def headers():
 
 extension = Extension(
     "fastnn._native",
-    sources=["fastnn/_native.pyx", "csrc/program.c", "csrc/dispatch.c", "csrc/isa/portable.c"],
+    sources=["fastnn/_native.pyx", "csrc/program.c", "csrc/dispatch.c"],
     include_dirs=["csrc"],
-    define_macros=[(macro, "1") for macro, _ in VARIANTS.values()],
+    define_macros=[(f"FNN_BUILD_{name.upper()}", "1") for name in VARIANTS],
     depends=headers(),
 )
 setup(ext_modules=cythonize([extension]), cmdclass={"build_ext": BuildExt})

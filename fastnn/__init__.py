@@ -1,5 +1,9 @@
 """fastnn: a Keras-style mini framework with a C core, for small and medium networks on CPUs."""
 
+import os
+
+import numpy
+
 from . import (
     activations,
     callbacks,
@@ -20,6 +24,7 @@ from . import (
 from .config import num_threads as get_num_threads
 from .config import set_num_threads, set_random_seed, threads
 from .errors import NonFiniteError
+from .execute import available_isas, current_isa, has_openmp, team_size
 from .layers import Input
 from .models import Model, Sequential
 from .variable import Variable
@@ -28,7 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Input", "Model", "NonFiniteError", "Sequential", "Variable", "__version__", "activations", "callbacks",
-    "config", "datasets", "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops",
+    "config", "current_isa", "datasets", "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops",
     "optimizers", "plotting", "regularizers", "schedules", "set_num_threads", "set_random_seed", "show_config",
     "threads", "utils",
 ]
@@ -36,13 +41,6 @@ __all__ = [
 
 def show_config() -> None:
     """Print the version, the instruction sets and the threads in use, and what chose them."""
-    import os
-
-    import numpy
-
-    from .execute import available_isas, current_isa, team_size
-    from ._native import has_openmp
-
     switches = {name: value for name, value in os.environ.items() if name.startswith("FASTNN_")}
     for name, value in (
         ("fastnn", __version__),

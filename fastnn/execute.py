@@ -52,6 +52,11 @@ def available_isas() -> list[str]:
     return _native.isas()
 
 
+def has_openmp() -> bool:
+    """Whether the extension was built with OpenMP; without it everything runs on one thread."""
+    return _native.has_openmp()
+
+
 def current_isa() -> str:
     """The instruction set in use: the best one, unless ``FASTNN_ISA`` caps it."""
     wanted, isas = os.environ.get("FASTNN_ISA", "").strip(), available_isas()

@@ -1,19 +1,20 @@
 """Learning rates that follow a formula of the optimizer's step."""
 
 import math
-import numbers
 import sys
 from typing import Any
 
-from .errors import invalid
+import numpy as np
+
+from .errors import invalid, show
 
 
 def check_number(
     argument: str, value: Any, low: float, expected: str, fix: str, high: float = sys.float_info.max
 ) -> float:
     """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise invalid(argument, value, expected, fix, TypeError)
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise invalid(argument, show(value), expected, fix, TypeError)
     if not low <= value <= high:
         raise invalid(argument, value, expected, fix)
     return float(value)
@@ -22,8 +23,8 @@ def check_number(
 def power(base: float, exponent: float) -> float:
     """``base ** exponent`` for an exponent of at least 0, by products and square roots only.
 
-    These are correctly rounded everywhere, so no maths library has a say in a learning rate.
-    The relative error is below 1e-14 for a whole part up to 10.
+    These are correctly rounded everywhere, so no maths library has a say in a learning rate. Counting one
+    rounding each, the relative error is below ``(exponent + 110) * 2**-53``.
     """
     whole = math.floor(exponent)
     fraction = exponent - whole  # exact

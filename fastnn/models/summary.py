@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import invalid
+from ..errors import invalid, show
 
 Row = tuple[str, str, Sequence[Any] | None, int | None]
 
@@ -59,7 +59,8 @@ def summary_text(
     """
     length = 80 if line_length is None else line_length
     if isinstance(length, bool) or not isinstance(length, int):
-        raise invalid("line_length", length, "an integer or None", "pass the width of the table", TypeError)
+        fix = "pass the width of the table"
+        raise invalid("line_length", show(length), "an integer or None", fix, TypeError)
     if length < 40:
         raise invalid("line_length", length, "at least 40", "pass a wider line, or None for 80")
     ends = [int(part * length) for part in ENDS]
@@ -70,25 +71,26 @@ def summary_text(
     for i, (layer, kind, shape, count) in enumerate(rows):
         if i:
             lines.append(_rule("├─┼┤", widths))
-        cells = f"{layer} ({kind})", _shape_text(shape), "0 (unbuilt)" if shape is None and not count else f"{count:,}"
-        lines += _cells("│", cells, widths)
+        number = "0 (unbuilt)" if shape is None and not count else f"{count or 0:,}"
+        lines += _cells("│", [f"{layer} ({kind})", _shape_text(shape), number], widths)
     lines.append(_rule("└─┴┘", widths))
 
-    totals = [
-        ("Total", trainable + non_trainable + optimizer), ("Trainable", trainable), ("Non-trainable", non_trainable)
-    ] + ([("Optimizer", optimizer)] if optimizer else [])
-    lines += [f" {kind} params: {count:,} ({_memory(count * itemsize)})" for kind, count in totals]
+    totals = {"Trainable": trainable, "Non-trainable": non_trainable}
+    if optimizer:
+        totals["Optimizer"] = optimizer
+    totals = {"Total": sum(totals.values())} | totals
+    lines += [f" {kind} params: {count:,} ({_memory(count * itemsize)})" for kind, count in totals.items()]
     return "\n".join(lines)
 
 
 def _rule(characters: str, widths: list[int]) -> str:
     """A horizontal line: its left end, dash, crossing and right end."""
-    left, dash, crossing, right = characters
+    left, dash, crossing, right = tuple(characters)
     return left + crossing.join(dash * width for width in widths) + right
 
 
 def _cells(bar: str, texts: Sequence[str], widths: list[int]) -> list[str]:
-    """The lines of one row: texts wrapped at spaces, or anywhere if there are none; the last column at right."""
+    """The lines of one row: texts wrapped, at spaces where possible; the last column at the right."""
     columns = [
         textwrap.wrap(text, width - 2, break_on_hyphens=False) or [""]
         for text, width in zip(texts, widths, strict=True)

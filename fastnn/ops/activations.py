@@ -52,15 +52,16 @@ def activation(
 
     def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
         name = reference.__name__
-        keep = of if callable(of) else lambda **attrs: of
+        keep: Callable[..., str] = of if callable(of) else lambda **attrs: of
 
         def value_and_slope(step: Any, dy: Any) -> list[Any]:
             kept = step.outs[0] if keep(**step.attrs) == "output" else step.ins[0]
             return [gradient(dy, kept, **step.attrs)]
 
-        draw = example or (lambda rng, rows, width: ((3 * rng.standard_normal((rows, width)),), {}))
+        draw: Callable[..., Any] = example or draw_normal
         forward = op(
-            shape=shape, grad=value_and_slope, kind="activation", flops=per_element(flops), tol=tol, example=draw
+            shape=shape, kind="activation", grad=value_and_slope, flops=per_element(flops), tol=tol,
+            example=draw,
         )(reference)
 
         def grad_reference(dy: np.ndarray, v: np.ndarray, **attrs: Any) -> np.ndarray:
@@ -91,6 +92,15 @@ def activation(
     return enter
 
 
+def draw_normal(rng: Any, rows: int, width: int) -> Any:
+    return (3 * rng.standard_normal((rows, width)),), {}
+
+
+def with_attributes(**attrs: float) -> Callable[..., Any]:
+    """The default example with these attributes."""
+    return lambda rng, rows, width: (draw_normal(rng, rows, width)[0], attrs)
+
+
 def gradient_signature(reference: Callable[..., Any]) -> inspect.Signature:
     """Signature ``(dy, v, *, <attributes of the activation>)``."""
     parameters = inspect.signature(reference).parameters.values()
@@ -103,7 +113,13 @@ def gradient_signature(reference: Callable[..., Any]) -> inspect.Signature:
 
 @activation(slope=lambda y: y > 0, of="output", tol=0.0)
 def relu(x):
-    """Rectified linear unit: ``max(x, 0)``; its gradient at 0 is 0."""
+    """Rectified linear unit: ``max(x, 0)``; its gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> relu(np.array([-2.0, 0.0, 3.0]))
+    array([0., 0., 3.])
+    """
     return np.where(x <= 0, x.dtype.type(0), x)
 
 
@@ -122,7 +138,16 @@ def scaled(slope, x):
 def leaky_relu(x, *, negative_slope=0.2):
     """Leaky rectifier: ``x`` for ``x > 0``, else ``negative_slope * x``.
 
-    The gradient at 0 is `negative_slope`. With 0 it is `relu`, with -1 the absolute value.
+    Parameters
+    ----------
+    x : ndarray
+    negative_slope : float, default 0.2
+        Also the gradient at 0. With 0 it is `relu`, with -1 the absolute value.
+
+    Examples
+    --------
+    >>> leaky_relu(np.array([-2.0, 0.0, 3.0]))
+    array([-0.4,  0. ,  3. ])
     """
     return np.where(x <= 0, scaled(negative_slope, x), x)
 
@@ -132,9 +157,10 @@ def relu_general_slope(x, negative_slope=0.0, max_value=math.inf, threshold=0.0)
 
 
 def relu_general_bound(x, negative_slope=0.0, max_value=math.inf, threshold=0.0):
-    """Below the threshold three roundings of the result, and that of the threshold."""
-    y = np.abs(relu_general.op.reference(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold))
-    return EPSILON * (1.5 * y + 0.5 * abs(negative_slope * threshold)) + TINY
+    """Below the threshold, roundings of both numbers, difference and product; at the end, its own."""
+    below = np.abs(negative_slope) * (1.5 * np.abs(x - threshold) + 0.5 * np.abs(threshold))
+    above = 0.5 * np.where(x < max_value, 0, np.abs(max_value))
+    return EPSILON * np.where(x <= threshold, below, above) + TINY
 
 
 @activation(
@@ -142,9 +168,7 @@ def relu_general_bound(x, negative_slope=0.0, max_value=math.inf, threshold=0.0)
     tol=relu_general_bound,
     slope_tol=0.5,
     flops=3,
-    example=lambda rng, rows, width: (
-        (3 * rng.standard_normal((rows, width)),), {"negative_slope": 0.3, "max_value": 2.1, "threshold": 0.5}
-    ),
+    example=with_attributes(negative_slope=0.3, max_value=2.1, threshold=0.5),
     public="",
 )
 def relu_general(x, *, negative_slope=0.0, max_value=math.inf, threshold=0.0):
@@ -172,13 +196,30 @@ def elu_shape(x, alpha=1.0):
     tol=3.0,
     # Near the lower end y + alpha cancels: alpha is rounded to float32, then the sum is.
     slope_tol=lambda y, alpha=1.0: EPSILON / 2 * (alpha + np.maximum(1.0, y + alpha)),
-    example=lambda rng, rows, width: ((3 * rng.standard_normal((rows, width)),), {"alpha": 1.7}),
+    example=with_attributes(alpha=1.7),
     shape=elu_shape,
 )
 def elu(x, *, alpha=1.0):
     """Exponential linear unit: ``x`` for ``x > 0``, else ``alpha * (exp(x) - 1)``.
 
-    `alpha` is at least 0; the gradient at 0 is `alpha` (Clevert, Unterthiner & Hochreiter 2016).
+    Clevert, Unterthiner & Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear
+    Units (2016).
+
+    Parameters
+    ----------
+    x : ndarray
+    alpha : float, default 1.0
+        At least 0; also the gradient at 0.
+
+    Raises
+    ------
+    ValueError
+        For a negative `alpha`.
+
+    Examples
+    --------
+    >>> elu(np.array([-np.inf, 0.0, 3.0]), alpha=0.5)
+    array([-0.5,  0. ,  3. ])
     """
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -200,13 +241,24 @@ def selu(x):
     With ``scale = 1.05070098...`` and ``alpha = 1.67326324...`` zero mean and unit variance are a
     fixed point from layer to layer (Klambauer et al., Self-Normalizing Neural Networks, 2017).
     The gradient at 0 is ``scale * alpha``.
+
+    Examples
+    --------
+    >>> selu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-1.1113,  0.    ,  1.0507])
     """
     return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
 
 
 @activation(slope=lambda y: y, of="output", flops=12, tol=1.5)
 def exponential(x):
-    """Exponential function ``exp(x)``."""
+    """Exponential function ``exp(x)``.
+
+    Examples
+    --------
+    >>> exponential(np.array([-np.inf, 0.0]))
+    array([0., 1.])
+    """
     return np.exp(x)
 
 
@@ -221,25 +273,49 @@ def logistic(x):
 
 @activation(slope=lambda y: y * (1 - y), of="output", flops=15, tol=2.0, slope_tol=0.5)
 def sigmoid(x):
-    """Logistic function ``1 / (1 + exp(-x))``."""
+    """Logistic function ``1 / (1 + exp(-x))``.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([0.2689, 0.5   , 0.7311])
+    """
     return logistic(x)
 
 
 @activation(slope=lambda y: (1 - y) * (1 + y), of="output", flops=20, tol=2.0, slope_tol=0.5)
 def tanh(x):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Examples
+    --------
+    >>> tanh(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.7616,  0.    ,  0.7616])
+    """
     return np.tanh(x)
 
 
 @activation(slope=lambda y: np.abs(y) < 1, of="output", tol=0.0)
 def hard_tanh(x):
-    """``x`` brought into [-1, 1]; the gradient at both ends is 0."""
+    """``x`` brought into [-1, 1]; the gradient at both ends is 0.
+
+    Examples
+    --------
+    >>> hard_tanh(np.array([-2.0, 0.5, 2.0]))
+    array([-1. ,  0.5,  1. ])
+    """
     return np.clip(x, -1, 1)
 
 
 @activation(slope=logistic, flops=25, tol=3.0, slope_tol=2.0)
 def softplus(x):
-    """``log(1 + exp(x))``, a smooth rectifier."""
+    """``log(1 + exp(x))``, a smooth rectifier.
+
+    Examples
+    --------
+    >>> softplus(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([0.3133, 0.6931, 1.3133])
+    """
     return np.logaddexp(x, 0)
 
 
@@ -278,7 +354,15 @@ def gated_slope_bound(v, xdv, argument_error):
     slope_tol=lambda x: gated_slope_bound(bounded(x), bounded(x), 0),
 )
 def silu(x):
-    """Sigmoid linear unit, also called swish: ``x * sigmoid(x)`` (Elfwing et al. 2018)."""
+    """Sigmoid linear unit, also called swish: ``x * sigmoid(x)``.
+
+    Elfwing, Uchibe & Doya, Sigmoid-Weighted Linear Units (2018).
+
+    Examples
+    --------
+    >>> silu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.2689,  0.    ,  0.7311])
+    """
     return not_below(x) * logistic(x)
 
 
@@ -363,7 +447,13 @@ def gelu_tanh(x):
 
 @activation(slope=np.sign, tol=0.0, public="abs")
 def absolute(x):
-    """Absolute value ``|x|``; the gradient at 0 is 0."""
+    """Absolute value ``|x|``; the gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> absolute(np.array([-2.0, 0.0, 3.0]))
+    array([2., 0., 3.])
+    """
     return np.abs(x)
 
 
@@ -374,7 +464,13 @@ def sine_bound(x):
 
 @activation(slope=lambda x: -np.sin(x), flops=15, tol=sine_bound, slope_tol=sine_bound, public="cos")
 def cosine(x):
-    """Cosine, in radians."""
+    """Cosine, in radians.
+
+    Examples
+    --------
+    >>> cosine(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
     return np.cos(x)
 
 
@@ -382,10 +478,22 @@ def cosine(x):
     slope=lambda y, theta=0.0: np.zeros_like(y),
     of="output",
     tol=0.0,
-    example=lambda rng, rows, width: ((3 * rng.standard_normal((rows, width)),), {"theta": 0.5}),
+    example=with_attributes(theta=0.5),
 )
 def step(x, *, theta=0.0):
-    """Threshold unit: 1 for ``x >= theta``, else 0; its gradient is 0 everywhere."""
+    """Threshold unit: 1 for ``x >= theta``, else 0; its gradient is 0 everywhere.
+
+    Parameters
+    ----------
+    x : ndarray
+    theta : float, default 0.0
+        Where the step is.
+
+    Examples
+    --------
+    >>> step(np.array([0.0, 1.5, 2.0]), theta=1.5)
+    array([0., 1., 1.])
+    """
     return np.where(np.isnan(x), x, np.where(x >= theta, x.dtype.type(1), x.dtype.type(0)))
 
 

@@ -3,6 +3,8 @@
 Axis letters: b rows of the batch (all axes before the last), i inputs, o outputs.
 """
 
+import math
+
 import numpy as np
 
 from ..errors import invalid
@@ -109,4 +111,4 @@ def dense_grad_bias(dz):
 
 def flat(x):
     """All axes before the last as one."""
-    return x.reshape(-1, x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

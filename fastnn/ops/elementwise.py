@@ -14,8 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from .activations import TINY, absolute, cosine, elementwise, exponential, sine_bound
-from .table import EPSILON, Shape, find_recorder, op
+from .activations import (
+    TINY,
+    absolute,
+    cosine,
+    draw_normal,
+    elementwise,
+    exponential,
+    sine_bound,
+    with_attributes,
+)
+from .table import EPSILON, find_recorder, op
 
 __all__ = [
     "abs", "add", "affine", "cos", "divide", "divide_by", "erf", "exp", "expm1", "fill", "log", "log1p",
@@ -23,10 +32,6 @@ __all__ = [
 ]
 
 abs, cos, exp = absolute, cosine, exponential  # NumPy's names
-
-
-def draw(rng: Any, rows: int, width: int) -> Any:
-    return (3 * rng.standard_normal((rows, width)),), {}
 
 
 def draw_positive(rng: Any, rows: int, width: int) -> Any:
@@ -48,7 +53,7 @@ def affine_bound(x, scale, offset):
 @op(
     grad=lambda step, dy: [multiply(dy, step.attrs["scale"])],
     tol=affine_bound,
-    example=lambda rng, rows, width: (draw(rng, rows, width)[0], {"scale": -0.7, "offset": 1.3}),
+    example=with_attributes(scale=-0.7, offset=1.3),
 )
 def affine(x, *, scale, offset):
     """``x * scale + offset``; in C one fused multiply-add, rounded once."""
@@ -57,7 +62,7 @@ def affine(x, *, scale, offset):
 
 @op(
     grad=lambda step, dy: [divide(dy, step.attrs["divisor"])],
-    example=lambda rng, rows, width: (draw(rng, rows, width)[0], {"divisor": 0.7}),
+    example=with_attributes(divisor=0.7),
 )
 def divide_by(x, *, divisor):
     """``x / divisor``."""
@@ -168,7 +173,7 @@ def negative(x):
 # Functions of one element.
 
 
-@op(grad=lambda step, dy: [multiply(dy, multiply(step.ins[0], 2.0))], tol=0.5, example=draw)
+@op(grad=lambda step, dy: [multiply(dy, multiply(step.ins[0], 2.0))], tol=0.5, example=draw_normal)
 def square(x):
     """``x * x``."""
     return x * x
@@ -196,7 +201,7 @@ def log1p(x):
     return np.log1p(x)
 
 
-@op(grad=lambda step, dy: [multiply(dy, add(step.outs[0], 1.0))], tol=2.0, example=draw)
+@op(grad=lambda step, dy: [multiply(dy, add(step.outs[0], 1.0))], tol=2.0, example=draw_normal)
 def expm1(x):
     """``exp(x) - 1``, accurate near 0."""
     return np.expm1(x)
@@ -207,20 +212,20 @@ def expm1(x):
         multiply(dy, multiply(exp(negative(square(step.ins[0]))), 2 / math.sqrt(math.pi)))
     ],
     tol=2.0,
-    example=draw,
+    example=draw_normal,
 )
 def erf(x):
     """Error function ``2 / sqrt(pi) * integral of exp(-t^2) from 0 to x``."""
     return elementwise(math.erf, x)
 
 
-@op(grad=lambda step, dy: [multiply(dy, cosine(step.ins[0]))], tol=sine_bound, example=draw)
+@op(grad=lambda step, dy: [multiply(dy, cosine(step.ins[0]))], tol=sine_bound, example=draw_normal)
 def sin(x):
     """Sine, in radians."""
     return np.sin(x)
 
 
-@op(grad=lambda step, dy: [None], tol=0.0, example=draw)
+@op(grad=lambda step, dy: [None], tol=0.0, example=draw_normal)
 def sign(x):
     """-1, 0 or 1 as ``x`` is negative, zero or positive; its gradient is 0."""
     return np.sign(x)
@@ -232,7 +237,7 @@ def sign(x):
 @op(
     grad=lambda step, dy: [None],
     tol=0.5,
-    example=lambda rng, rows, width: (draw(rng, rows, width)[0], {"value": 0.7}),
+    example=with_attributes(value=0.7),
 )
 def fill(like, *, value):
     """An array of the shape of `like` with `value` everywhere."""
@@ -240,7 +245,7 @@ def fill(like, *, value):
     return np.full(like.shape, value, dtype)
 
 
-def reshape_shape(x: Shape, shape: tuple[int, ...]) -> Shape:
+def reshape_shape(x, shape):
     """The shape that `reshape` gives; the batch axis stays what and where it is."""
     batch = x[:1] == (None,)
     if batch and shape[:1] == (-1,):
@@ -255,7 +260,8 @@ def reshape_shape(x: Shape, shape: tuple[int, ...]) -> Shape:
     expected = "-1 for the batch, then a shape of as many elements per row" if batch else (
         f"a shape of {math.prod(x)} elements, of which one size may be -1"
     )
-    raise invalid("shape", f"{shape} for an array of shape {x}", expected, "choose sizes with the same product")
+    fix = "choose sizes with the same product"
+    raise invalid("shape", f"{shape} for an array of shape {x}", expected, fix)
 
 
 @op(
@@ -265,7 +271,7 @@ def reshape_shape(x: Shape, shape: tuple[int, ...]) -> Shape:
     kind="shape",
     flops=lambda ins, outs: 0.0,
     tol=0.0,
-    example=lambda rng, rows, width: (draw(rng, rows, width)[0], {"shape": (-1, width, 1)}),
+    example=lambda rng, rows, width: (draw_normal(rng, rows, width)[0], {"shape": (-1, width, 1)}),
     alias=True,
 )
 def reshape(x, *, shape):

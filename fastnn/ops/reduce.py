@@ -1,57 +1,76 @@
-"""Sums and means of whole arrays, and bounds on the error of sums."""
+"""Sums and means of whole arrays, and the bound on the error of a sum."""
 
 import math
 
 import numpy as np
 
 from ..errors import invalid
-from .table import EPSILON, composition, op, per_element
+from .activations import TINY
+from .table import EPSILON, composition, each, op
 
+ROUNDING = EPSILON / 2 * 1.01  # one float32 rounding, with room for the products of such errors
 SUM_CHUNK = 4096
 
 
-def lane_sum_bound(terms, error=0.0, extra=0, axis=-1):
-    """Bound on the error of a sum along the last axis in 16 lanes.
+def lane_roundings(n):
+    """Roundings that a term meets in a sum of n in 16 lanes: those of its lane, then four of the tree.
 
-    Each lane adds a sixteenth of the terms, and a tree of four additions ends it, so a term meets
-    ``n/16 + 4`` roundings (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 4.2).
-
-    Parameters
-    ----------
-    terms : ndarray
-        What is added.
-    error : ndarray or float
-        Absolute error of each term.
-    extra : int
-        Further relative roundings of the result.
+    Higham, Accuracy and Stability of Numerical Algorithms (2002), section 4.2.
     """
-    n = -(-terms.shape[axis] // 16) + 4 + extra
-    gamma = n * EPSILON / 2 / (1 - n * EPSILON / 2)
-    return (gamma * np.abs(terms) + (1 + gamma) * error).sum(axis) + np.finfo(np.float32).tiny
+    return -(-n // 16) + 4
+
+
+def lane_sum_bound(terms, errors=0.0):
+    """Bound on the error of a sum along the last axis in 16 lanes of terms with absolute `errors`."""
+    magnitude = lane_roundings(terms.shape[-1]) * ROUNDING * np.abs(terms)
+    return (magnitude + 1.01 * errors).sum(-1) + TINY
 
 
 def sum_bound(x, mean=0):
-    chunk = x.reshape(-1)[: SUM_CHUNK]  # the longest chunk: all others meet no more roundings
-    n = -(-chunk.size // 16) + 5
-    magnitude = np.abs(x).sum() / (x.size if mean else 1)
-    return n * EPSILON / 2 * 1.01 * magnitude + np.finfo(np.float32).tiny
+    roundings = lane_roundings(min(x.size, SUM_CHUNK)) + 1
+    return roundings * ROUNDING * np.abs(x).sum() / (x.size if mean and x.size else 1) + TINY
 
 
-def spread_shape(dy, like, mean=0):
+@op(
+    shape=lambda x, **attrs: (),
+    grad=lambda step, dy: [spread(dy, step.ins[0], **step.attrs)],
+    kind="reduction",
+    flops=lambda ins, outs: math.prod(ins[0]),
+    tol=sum_bound,
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width)),), {}),
+    serial=True,
+)
+def sum(x, *, mean=0):
+    """Sum of all elements, a scalar; divided by their number where `mean` is not 0."""
+    total = x.sum(dtype=np.float64)
+    return np.asarray(total / x.size if mean else total, x.dtype)
+
+
+def spread_shape(dy, like, **attrs):
     if dy != ():
         raise invalid("dy", f"shape {dy}", "a scalar, shape ()", "pass the gradient of a sum")
     return like
 
 
 @op(
-    shape=lambda dy, like, mean=0: spread_shape(dy, like),
-    dims=lambda ins, outs: (element_count(outs[0]),),
-    flops=lambda ins, outs: math.prod(outs[0]),
+    shape=spread_shape,
+    dims=lambda ins, outs: each(outs, ins),
+    kind="reduction",
     tol=0.5,
     example=lambda rng, rows, width: (
         (rng.standard_normal(()), rng.standard_normal((rows, width))), {"mean": 1}
     ),
 )
 def spread(dy, like, *, mean=0):
-    """An array like `like` that is `dy` everywhere, or with `mean` ``dy / number of elements``."""
-    return np.full_like(like, dy / like.size if mean and like.size else dy)
+    """Gradient of `sum`: an array like `like`, everywhere `dy`, or ``dy / like.size`` with `mean`."""
+    return np.full(like.shape, dy / max(like.size, 1) if mean else dy, dy.dtype)
+
+
+@composition
+def mean(x):
+    """Mean of all elements, a scalar.
+
+    >>> float(mean(np.array([1.0, 2.0, 6.0])))
+    3.0
+    """
+    return sum(x, mean=1)

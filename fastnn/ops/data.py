@@ -1,0 +1,149 @@
+"""Rows of a data set into a batch, sums over the samples of a batch, and the check for divergence."""
+
+import math
+
+import numpy as np
+
+from ..errors import invalid
+from .activations import TINY
+from .table import count, op
+
+# Gathering
+
+
+def gather_shape(data, order):
+    if len(data) < 1 or len(order) != 1:
+        raise invalid(
+            "gather", f"data of shape {data} and order of shape {order}", "data with rows and a list of row numbers",
+            "pass arrays of shapes (rows, ...) and (batch,)",
+        )
+    return (*order, *data[1:])
+
+
+def draw_rows(dtype):
+    """Examples of more rows than are gathered, some gathered twice."""
+    def example(rng, rows, width):
+        data = rng.integers(0, 256, (rows + 2, width)).astype(dtype)
+        return (data, rng.integers(0, rows + 2, rows)), {}
+
+    return example
+
+
+def gather_columns(dtype="float64", **columns):
+    """The columns that the three gathers share."""
+    return {
+        "shape": gather_shape,
+        "dims": lambda ins, outs: (count(outs[0][:1]), math.prod(outs[0][1:])),
+        "kind": "data",
+        "flops": lambda ins, outs: 0,
+        "tol": 0.0,
+        "example": draw_rows(dtype),
+        **columns,
+    }
+
+
+@op(**gather_columns(epilogue=True))
+def gather(data, order):
+    """Rows of `data` by number: ``data[order]``, for float32 data and int64 numbers."""
+    return data[order]
+
+
+@op(**gather_columns("int32", kernel="gather", dtypes=("int32",)))
+def gather_int32(data, order):
+    """Rows of integer `data` by number: ``data[order]``."""
+    return data[order]
+
+
+@op(**gather_columns("uint8", epilogue=True))
+def gather_uint8(data, order):
+    """Rows of bytes by number, as floats: ``float32(data[order])``."""
+    return data[order].astype(np.float32)
+
+
+# Sums over samples
+
+
+def sampled(values, weights=None, **attrs):
+    """Shape rule: values (samples, ...) with at most one weight per sample; the output is like values."""
+    if len(values) < 1 or (weights is not None and weights != values[:1]):
+        raise invalid(
+            "weights", f"shape {weights} for values of shape {values}", "one weight per sample",
+            "pass values of shape (samples, ...) and weights of shape (samples,)",
+        )
+    return values
+
+
+def totals_shape(values, weights=None):
+    sampled(values, weights)
+    return (2,)
+
+
+def by_sample(ins, outs):
+    """Dims rule: (samples, elements of each)."""
+    return count(ins[0][:1]), math.prod(ins[0][1:])
+
+
+def weight_column(values, weights):
+    """Weights that broadcast with `values`: ones where there are none."""
+    weights = np.ones(len(values), values.dtype) if weights is None else weights
+    return np.broadcast_to(weights.reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+
+
+def draw_samples(rng, rows, width):
+    return rng.standard_normal((rows, width)), rng.uniform(0, 2, rows)
+
+
+def weighted_sum_bound(values, weights=None):
+    """Error of a chain of float64 additions: n roundings of 2^-53 (Higham 2002, section 4.2)."""
+    w = weight_column(values, weights)
+    n = values.size + 1
+    return n * 2.0**-52 * np.array([np.abs(w * values).sum(), np.abs(w).sum()]) + TINY
+
+
+@op(
+    shape=totals_shape,
+    dims=by_sample,
+    kind="data",
+    flops=lambda ins, outs: 3 * math.prod(ins[0]),
+    tol=weighted_sum_bound,
+    example=lambda rng, rows, width: (draw_samples(rng, rows, width), {}),
+    dtypes=("float64",),
+    serial=True,
+)
+def weighted_sum(values, weights=None):
+    """Numerator and denominator of a weighted mean: ``(sum of w_i v_ij, sum of w_i)`` over all i, j.
+
+    One weight per sample i, all 1 where `weights` is None. Both sums are float64 and taken in the order
+    of the samples, so the mean over a data set does not depend on how it was cut into batches.
+    """
+    w = weight_column(values, weights).astype(np.float64)
+    return np.array([(w * values).sum(), w.sum()])
+
+
+@op(
+    shape=sampled,
+    dims=by_sample,
+    kind="data",
+    tol=0.5,
+    example=lambda rng, rows, width: (draw_samples(rng, rows, width), {"mean": 1}),
+)
+def mean_seed(values, weights=None, *, mean):
+    """Gradient of a weighted mean or sum of `values` (i samples, j elements of each) by each of them.
+
+    ``w_i / number of elements`` where `mean` is not 0 (also where weights do not add up to that number, as
+    Keras), else ``w_i``. Does not read `values`.
+    """
+    w = weight_column(values, weights)
+    return w / w.dtype.type(max(values.size, 1)) if mean else w.copy()
+
+
+@op(
+    shape=lambda x: [],
+    kind="check",
+    flops=lambda ins, outs: 2 * math.prod(ins[0]),
+    tol=0.0,
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width)),), {}),
+)
+def check_finite(x):
+    """Whether no element is infinite or NaN; in a program, an update runs only if all checks hold."""
+    return bool(np.isfinite(x).all())
