@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ class NativeExecutor:
             name, attrs = step.epilogue
             lowered["epilogue"] = _native.find(self.isa, OPS[name].kernel)
             lowered["epilogue_attrs"][: len(attrs)] = list(attrs.values())
-        numbers = [v for v in step.attrs.values() if isinstance(v, (int, float))]
+        numbers = [v for v in step.attrs.values() if isinstance(v, Real)]
         lowered["attrs"][: len(numbers)] = numbers
         lowered["barrier"], lowered["stage"] = step.barrier, step.update
         lowered["threads"] = 1 if step.serial else NO_THREAD_LIMIT
@@ -241,7 +242,8 @@ class NumpyExecutor:
                 memory = memory[batch]
             elif area.kind == ROWS:
                 memory = memory[first : first + rows]
-            return memory.reshape(concrete(buffer.shape, len(memory) if area.kind == DATA else rows))
+            batched = area.kind == DATA and buffer.shape[:1] == (None,)
+            return memory.reshape(concrete(buffer.shape, len(memory) if batched else rows))
 
         def read(i: int | None) -> np.ndarray | None:
             if i is None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import config
-from fastnn.errors import invalid, show, unknown
-from fastnn.ops.philox import random_bits
+from . import config
+from .errors import invalid, show, unknown
+from .ops.philox import random_bits
 
 Shape = Sequence[int]
 Key = tuple[int, int]  # seed, stream

@@ -78,7 +78,7 @@ def fuse_epilogues(program: Program) -> list[Step]:
             maker is not None
             and OPS[maker.op].epilogue
             and maker.epilogue is None
-            and OPS[step.op].kind == "activation"
+            and OPS[step.op].maps
             and readers[maker.outs[0]] == 1
             and program.buffers[maker.outs[0]].area is None
         ):

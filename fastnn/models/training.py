@@ -174,9 +174,9 @@ class Trainer:
         with self._exclusively():
             executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
             steps = -(-samples // batch_size)
-            history = History()
+            history, shown = History(), [ProgbarLogger(verbose)] if verbose else []
             called = CallbackList(
-                [history, *([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)], self,
+                [*as_list(callbacks), history, *shown], self,
                 epochs=epochs, steps=steps, samples=samples, batch_size=batch_size, verbose=verbose, mode="fit",
             )
             self.stop_training, self.history = False, history

@@ -14,8 +14,8 @@ from .table import count, op
 def gather_shape(data, order):
     if len(data) < 1 or len(order) != 1:
         raise invalid(
-            "gather", f"data of shape {data} and order of shape {order}", "data with rows and a list of row numbers",
-            "pass arrays of shapes (rows, ...) and (batch,)",
+            "gather", f"data of shape {data} and order of shape {order}",
+            "shapes (rows, ...) and (batch,)", "pass the numbers of the rows as a vector",
         )
     return (*order, *data[1:])
 
@@ -44,19 +44,36 @@ def gather_columns(dtype="float64", **columns):
 
 @op(**gather_columns(epilogue=True))
 def gather(data, order):
-    """Rows of `data` by number: ``data[order]``, for float32 data and int64 numbers."""
+    """Rows of a data set by number: ``data[order]``.
+
+    Parameters
+    ----------
+    data : ndarray of shape (rows, ...)
+    order : int64 ndarray of shape (batch,)
+        Numbers from 0 to ``rows - 1``. The C kernel does not check them.
+
+    Returns
+    -------
+    ndarray of shape (batch, ...)
+
+    Examples
+    --------
+    >>> gather(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([1, 1]))
+    array([[2., 3.],
+           [2., 3.]])
+    """
     return data[order]
 
 
 @op(**gather_columns("int32", kernel="gather", dtypes=("int32",)))
 def gather_int32(data, order):
-    """Rows of integer `data` by number: ``data[order]``."""
+    """`gather` for int32 data."""
     return data[order]
 
 
 @op(**gather_columns("uint8", epilogue=True))
 def gather_uint8(data, order):
-    """Rows of bytes by number, as floats: ``float32(data[order])``."""
+    """`gather` for uint8 data, which become float32."""
     return data[order].astype(np.float32)
 
 
@@ -113,8 +130,22 @@ def weighted_sum_bound(values, weights=None):
 def weighted_sum(values, weights=None):
     """Numerator and denominator of a weighted mean: ``(sum of w_i v_ij, sum of w_i)`` over all i, j.
 
-    One weight per sample i, all 1 where `weights` is None. Both sums are float64 and taken in the order
-    of the samples, so the mean over a data set does not depend on how it was cut into batches.
+    In C both sums are taken in the order of the samples by one thread.
+
+    Parameters
+    ----------
+    values : ndarray of shape (samples, ...)
+    weights : ndarray of shape (samples,), optional
+        Default: 1 for each sample.
+
+    Returns
+    -------
+    float64 ndarray of shape (2,)
+
+    Examples
+    --------
+    >>> weighted_sum(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([73., 22.])
     """
     w = weight_column(values, weights).astype(np.float64)
     return np.array([(w * values).sum(), w.sum()])
@@ -128,10 +159,27 @@ def weighted_sum(values, weights=None):
     example=lambda rng, rows, width: (draw_samples(rng, rows, width), {"mean": 1}),
 )
 def mean_seed(values, weights=None, *, mean):
-    """Gradient of a weighted mean or sum of `values` (i samples, j elements of each) by each of them.
+    """Gradient of a weighted sum or mean of `values` by each of them: ``w_i``, or ``w_i / values.size``.
 
-    ``w_i / number of elements`` where `mean` is not 0 (also where weights do not add up to that number, as
-    Keras), else ``w_i``. Does not read `values`.
+    The mean is Keras': it divides by the number of elements even where the weights add up to another.
+
+    Parameters
+    ----------
+    values : ndarray of shape (samples, ...)
+        Only its shape matters.
+    weights : ndarray of shape (samples,), optional
+        Default: 1 for each sample.
+    mean : bool
+        Whether it is the mean, not the sum.
+
+    Returns
+    -------
+    ndarray of the shape of `values`
+
+    Examples
+    --------
+    >>> mean_seed(np.array([5.0, 7.0]), np.array([1.0, 3.0]), mean=True)
+    array([0.5, 1.5])
     """
     w = weight_column(values, weights)
     return w / w.dtype.type(max(values.size, 1)) if mean else w.copy()
@@ -145,5 +193,11 @@ def mean_seed(values, weights=None, *, mean):
     example=lambda rng, rows, width: ((rng.standard_normal((rows, width)),), {}),
 )
 def check_finite(x):
-    """Whether no element is infinite or NaN; in a program, an update runs only if all checks hold."""
+    """Whether no element is infinite or NaN; in a program, updates run only if all checks hold.
+
+    Examples
+    --------
+    >>> check_finite(np.array([1.0, np.nan]))
+    False
+    """
     return bool(np.isfinite(x).all())

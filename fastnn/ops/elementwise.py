@@ -54,6 +54,7 @@ def affine_bound(x, scale, offset):
     grad=lambda step, dy: [multiply(dy, step.attrs["scale"])],
     tol=affine_bound,
     example=with_attributes(scale=-0.7, offset=1.3),
+    maps=True,
 )
 def affine(x, *, scale, offset):
     """``x * scale + offset``; in C one fused multiply-add, rounded once."""
@@ -63,6 +64,7 @@ def affine(x, *, scale, offset):
 @op(
     grad=lambda step, dy: [divide(dy, step.attrs["divisor"])],
     example=with_attributes(divisor=0.7),
+    maps=True,
 )
 def divide_by(x, *, divisor):
     """``x / divisor``."""
@@ -72,6 +74,7 @@ def divide_by(x, *, divisor):
 @op(
     grad=lambda step, dy: [negative(divide(multiply(dy, step.outs[0]), step.ins[0]))],
     example=lambda rng, rows, width: (draw_positive(rng, rows, width)[0], {"numerator": 0.7}),
+    maps=True,
 )
 def scalar_divide(x, *, numerator):
     """``numerator / x``."""
@@ -173,19 +176,19 @@ def negative(x):
 # Functions of one element.
 
 
-@op(grad=lambda step, dy: [multiply(dy, multiply(step.ins[0], 2.0))], tol=0.5, example=draw_normal)
+@op(grad=lambda step, dy: [multiply(dy, multiply(step.ins[0], 2.0))], tol=0.5, example=draw_normal, maps=True)
 def square(x):
     """``x * x``."""
     return x * x
 
 
-@op(grad=lambda step, dy: [divide(dy, multiply(step.outs[0], 2.0))], tol=0.5, example=draw_positive)
+@op(grad=lambda step, dy: [divide(dy, multiply(step.outs[0], 2.0))], tol=0.5, example=draw_positive, maps=True)
 def sqrt(x):
     """Square root; NaN below 0. Its gradient at 0 is infinite."""
     return np.sqrt(x)
 
 
-@op(grad=lambda step, dy: [divide(dy, step.ins[0])], tol=1.5, example=draw_positive)
+@op(grad=lambda step, dy: [divide(dy, step.ins[0])], tol=1.5, example=draw_positive, maps=True)
 def log(x):
     """Natural logarithm; -inf at 0, NaN below."""
     return np.log(x)
@@ -195,13 +198,14 @@ def log(x):
     grad=lambda step, dy: [divide(dy, add(step.ins[0], 1.0))],
     tol=2.0,
     example=lambda rng, rows, width: ((draw_positive(rng, rows, width)[0][0] - 0.99,), {}),
+    maps=True,
 )
 def log1p(x):
     """``log(1 + x)``, accurate near 0."""
     return np.log1p(x)
 
 
-@op(grad=lambda step, dy: [multiply(dy, add(step.outs[0], 1.0))], tol=2.0, example=draw_normal)
+@op(grad=lambda step, dy: [multiply(dy, add(step.outs[0], 1.0))], tol=2.0, example=draw_normal, maps=True)
 def expm1(x):
     """``exp(x) - 1``, accurate near 0."""
     return np.expm1(x)
@@ -213,19 +217,20 @@ def expm1(x):
     ],
     tol=2.0,
     example=draw_normal,
+    maps=True,
 )
 def erf(x):
     """Error function ``2 / sqrt(pi) * integral of exp(-t^2) from 0 to x``."""
     return elementwise(math.erf, x)
 
 
-@op(grad=lambda step, dy: [multiply(dy, cosine(step.ins[0]))], tol=sine_bound, example=draw_normal)
+@op(grad=lambda step, dy: [multiply(dy, cosine(step.ins[0]))], tol=sine_bound, example=draw_normal, maps=True)
 def sin(x):
     """Sine, in radians."""
     return np.sin(x)
 
 
-@op(grad=lambda step, dy: [None], tol=0.0, example=draw_normal)
+@op(grad=lambda step, dy: [None], tol=0.0, example=draw_normal, maps=True)
 def sign(x):
     """-1, 0 or 1 as ``x`` is negative, zero or positive; its gradient is 0."""
     return np.sign(x)

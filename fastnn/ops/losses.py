@@ -1,8 +1,9 @@
-"""Losses, softmax and metrics: operations along the last axis, one result per row.
+"""Losses, softmax and metrics: operations along the last axis.
 
-A loss that is the mean of a function of single elements is one function here with its slope, and two
-inline functions plus a row in ``csrc/kernels/losses.inc``. Only predictions have gradients, targets do
-not. Letters in the error bounds: r rows, n elements of a row.
+A loss or metric has one value per row: predictions and targets of shape (..., n) give shape (...), and
+integer labels have shape (...). Only predictions have gradients. A loss that is the mean of a function of
+single elements is one function here with its slope, and two inline functions plus a row in
+``csrc/kernels/losses.inc``.
 """
 
 import functools
@@ -27,7 +28,7 @@ def row_shape(y, *more, **attrs):
     """Shape rule: arrays alike, with a last axis that is not empty; the output is like them."""
     if not same(y, *more) or y == (None,) or y[-1] == 0:
         raise invalid(
-            "prediction", f"shape {y}", "a last axis of at least one element, of which each row has one result",
+            "prediction", f"shape {y}", "a last axis of at least one element, along which to work",
             "give the predictions a last axis of size 1",
         )
     return y
@@ -105,7 +106,8 @@ def mean_loss(
             return column(dl / dl.dtype.type(y.shape[-1])) * slope(y, t)
 
         def bound(y: np.ndarray, t: np.ndarray) -> np.ndarray:
-            return lane_sum_bound(f(y, t), error(y, t)) / max(y.shape[-1], 1) + ROUNDING * np.abs(reference(y, t))
+            total = lane_sum_bound(f(y, t), error(y, t))
+            return total / y.shape[-1] + ROUNDING * np.abs(reference(y, t))
 
         def grad_bound(dl: np.ndarray, y: np.ndarray, t: np.ndarray) -> np.ndarray:
             # Quotient dl / n and product.
@@ -144,8 +146,19 @@ def per_output(flops: float) -> Callable[..., float]:
 def mean_squared_error(y, t):
     """Mean squared error: the mean of ``(y - t)^2`` along the last axis.
 
-    >>> float(mean_squared_error(np.array([1.0, 2.0]), np.array([0.0, 4.0])))
-    2.5
+    Parameters
+    ----------
+    y, t : ndarray of shape (..., n)
+        Predictions and targets.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> mean_squared_error(np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]]))
+    array([2.5])
     """
     return (y - t) ** 2
 
@@ -157,7 +170,22 @@ def mean_squared_error(y, t):
     flops=3,
 )
 def mean_absolute_error(y, t):
-    """Mean absolute error: the mean of ``|y - t|`` along the last axis; its slope where y = t is 0."""
+    """Mean absolute error: the mean of ``|y - t|`` along the last axis; its slope where y = t is 0.
+
+    Parameters
+    ----------
+    y, t : ndarray of shape (..., n)
+        Predictions and targets.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> mean_absolute_error(np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]]))
+    array([1.5])
+    """
     return np.abs(y - t)
 
 
@@ -196,6 +224,20 @@ def binary_crossentropy(y, t):
     """Binary cross-entropy on probabilities: the mean of ``-t log p - (1 - t) log(1 - p)``.
 
     p is y clipped to [1e-7, 1 - 1e-7] as in Keras; the slope is 0 where that changes y.
+
+    Parameters
+    ----------
+    y, t : ndarray of shape (..., n)
+        Predicted probabilities, and targets from 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> binary_crossentropy(np.array([[0.9, 0.2]]), np.array([[1.0, 0.0]])).round(4)
+    array([0.1643])
     """
     p = clipped(y)
     return -(t * np.log(p) + (1 - t) * np.log1p(-p))
@@ -210,7 +252,8 @@ def logits_error(z, t):
 @mean_loss(
     slope=lambda z, t: logistic(z) - t,
     error=logits_error,
-    slope_error=lambda z, t: ROUNDING * (4 * logistic(z) + np.abs(logistic(z) - t)) + TINY,  # sigmoid within 2 ulp
+    # sigmoid within 2 ulp, the difference
+    slope_error=lambda z, t: ROUNDING * (4 * logistic(z) + np.abs(logistic(z) - t)) + TINY,
     flops=60,
     example=lambda rng, rows, width: (
         (3 * rng.standard_normal((rows, width)), rng.uniform(0, 1, (rows, width))), {}
@@ -222,8 +265,19 @@ def binary_crossentropy_from_logits(z, t):
     That is ``-t log p - (1 - t) log(1 - p)`` with ``p = sigmoid(z)``, without overflow and without
     cancellation.
 
-    >>> float(binary_crossentropy_from_logits(np.array([1000.0]), np.array([0.0])))
-    1000.0
+    Parameters
+    ----------
+    z, t : ndarray of shape (..., n)
+        Logits, and targets from 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> binary_crossentropy_from_logits(np.array([[1000.0]]), np.array([[0.0]]))
+    array([1000.])
     """
     return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
 
@@ -264,8 +318,20 @@ def draw_logits(rng, rows, width):
 def softmax(z):
     """Softmax along the last axis: ``e^(z - top) / sum of e^(z - top)``, with top the largest z of the row.
 
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
+    Parameters
+    ----------
+    z : ndarray of shape (..., n)
+
+    Returns
+    -------
+    ndarray of the same shape
+        Not negative, and each row adds up to 1.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0], [0.0, 1000.0]]))
+    array([[0.5, 0.5],
+           [0. , 1. ]])
     """
     e = np.exp(shifted(z))
     return e / e.sum(axis=-1, keepdims=True)
@@ -359,6 +425,11 @@ def surprise_error(z):
     return 1.01 * exp_errors(z)[1] + ROUNDING * (3 * log_sum + np.abs(d) + np.abs(log_sum - d))
 
 
+def weighted_bound(t, x, error):
+    """Bound on the error of the sum of ``t * x`` along the last axis: of x, the product and the sum."""
+    return lane_sum_bound(t * x, np.abs(t) * (error + ROUNDING * np.abs(x)))
+
+
 @op(
     shape=lambda z, t: [pair_shape(z, t), z],
     dims=by_row,
@@ -367,20 +438,29 @@ def surprise_error(z):
     ],
     kind="loss",
     flops=per_element(35),
-    tol=lambda z, t: [
-        lane_sum_bound(t * surprise(z), np.abs(t) * (surprise_error(z) + ROUNDING * surprise(z))), softmax_bound(z)
-    ],
+    tol=lambda z, t: [weighted_bound(t, surprise(z), surprise_error(z)), softmax_bound(z)],
     example=draw_pair(draw_logits, draw_targets),
     also=(1, "softmax"),
 )
 def categorical_crossentropy_from_logits(z, t):
     """Cross-entropy of softmax outputs, from logits: ``sum of t (log sum e^(z - top) - (z - top))`` per row.
 
-    The second output is ``softmax(z)``, which the gradient needs; only the loss has a gradient.
+    Parameters
+    ----------
+    z, t : ndarray of shape (..., n)
+        Logits, and targets that usually add up to 1.
 
+    Returns
+    -------
+    loss : ndarray of shape (...)
+    p : ndarray of shape (..., n)
+        ``softmax(z)``, to the last bit. Only the loss passes a gradient on.
+
+    Examples
+    --------
     >>> loss, p = categorical_crossentropy_from_logits(np.array([[0.0, 1000.0]]), np.array([[1.0, 0.0]]))
-    >>> loss.tolist(), p.tolist()
-    ([1000.0], [[0.0, 1.0]])
+    >>> loss, p
+    (array([1000.]), array([[0., 1.]]))
     """
     return (t * surprise(z)).sum(axis=-1), softmax(z)
 
@@ -417,7 +497,27 @@ def categorical_crossentropy_from_logits_grad(dl, p, t):
     also=(1, "softmax"),
 )
 def sparse_categorical_crossentropy_from_logits(z, labels):
-    """`categorical_crossentropy_from_logits` for one int32 label per row; NaN where it is not in range."""
+    """`categorical_crossentropy_from_logits` for one label per row.
+
+    Parameters
+    ----------
+    z : ndarray of shape (..., n)
+        Logits.
+    labels : int32 ndarray of shape (...)
+        A label outside [0, n) makes loss and gradient of its row NaN.
+
+    Returns
+    -------
+    loss : ndarray of shape (...)
+    p : ndarray of shape (..., n)
+        ``softmax(z)``, to the last bit. Only the loss passes a gradient on.
+
+    Examples
+    --------
+    >>> loss, p = sparse_categorical_crossentropy_from_logits(np.array([[0.0, 1000.0]]), np.array([0]))
+    >>> loss, p
+    (array([1000.]), array([[0., 1.]]))
+    """
     return pick(surprise(z), labels), softmax(z)
 
 
@@ -468,13 +568,28 @@ def log_loss_error(p):
     grad=lambda step, dl: [categorical_crossentropy_grad(dl, *step.ins), None],
     kind="loss",
     flops=per_element(30),
-    tol=lambda p, t: lane_sum_bound(t * log_loss(p), np.abs(t) * (log_loss_error(p) + ROUNDING * log_loss(p))),
+    tol=lambda p, t: weighted_bound(t, log_loss(p), log_loss_error(p)),
     example=draw_pair(draw_weights, draw_targets),
 )
 def categorical_crossentropy(p, t):
     """Categorical cross-entropy on probabilities: ``-sum of t log q`` per row.
 
-    q is ``p / sum of p`` clipped to [1e-7, 1 - 1e-7], as in Keras. From logits it is cheaper and exact.
+    q is ``p / sum of p`` clipped to [1e-7, 1 - 1e-7], as in Keras; where clipping changes q nothing flows
+    back. From logits it is more accurate.
+
+    Parameters
+    ----------
+    p, t : ndarray of shape (..., n)
+        Predictions, each row with a positive sum, and targets.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> categorical_crossentropy(np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]])).round(4)
+    array([0.2877])
     """
     return (t * log_loss(p)).sum(axis=-1)
 
@@ -524,7 +639,24 @@ def categorical_crossentropy_grad(dl, p, t):
     example=draw_pair(draw_weights, draw_labels),
 )
 def sparse_categorical_crossentropy(p, labels):
-    """`categorical_crossentropy` for one int32 label per row; NaN where it is not in range."""
+    """`categorical_crossentropy` for one label per row.
+
+    Parameters
+    ----------
+    p : ndarray of shape (..., n)
+        Predictions, each row with a positive sum.
+    labels : int32 ndarray of shape (...)
+        A label outside [0, n) makes loss and gradient of its row NaN.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> sparse_categorical_crossentropy(np.array([[1.0, 3.0]]), np.array([1])).round(4)
+    array([0.2877])
+    """
     return pick(log_loss(p), labels)
 
 
@@ -537,7 +669,7 @@ def sparse_categorical_crossentropy(p, labels):
     example=draw_grad(draw_weights, draw_labels),
 )
 def sparse_categorical_crossentropy_grad(dl, p, labels):
-    """Gradient of `sparse_categorical_crossentropy` by p: that of `categorical_crossentropy` for one-hot rows."""
+    """Gradient of `sparse_categorical_crossentropy` by p: as in the dense form with one-hot targets."""
     return categorical_crossentropy_grad(nan_unless(is_label(labels, p), dl), p, one_hot(labels, p))
 
 
@@ -559,13 +691,42 @@ def hits(condition, like):
 
 @metric(label_shape)
 def argmax_equals(p, labels):
-    """1 where the first largest of a row is at its int32 label, else 0 (sparse categorical accuracy)."""
+    """1 where the first largest of a row of p is at its label, else 0 (sparse categorical accuracy).
+
+    Parameters
+    ----------
+    p : ndarray of shape (..., n)
+    labels : int32 ndarray of shape (...)
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> argmax_equals(np.array([[0.1, 0.7, 0.2], [0.4, 0.3, 0.3]]), np.array([1, 2]))
+    array([1., 0.])
+    """
     return hits(p.argmax(axis=-1) == labels, p)
 
 
 @metric(pair_shape, draw_target=draw_targets)
 def argmax_agrees(p, t):
-    """1 where the first largest of a row of p and that of t are at one place, else 0 (categorical accuracy)."""
+    """1 where the first largest of a row is at the same place in p and t, else 0 (categorical accuracy).
+
+    Parameters
+    ----------
+    p, t : ndarray of shape (..., n)
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> argmax_agrees(np.array([[0.1, 0.7, 0.2]]), np.array([[0.0, 1.0, 0.0]]))
+    array([1.])
+    """
     return hits(p.argmax(axis=-1) == t.argmax(axis=-1), p)
 
 
@@ -574,15 +735,45 @@ def argmax_agrees(p, t):
     attrs={"threshold": 0.3},
 )
 def threshold_agrees(p, t, *, threshold=0.5):
-    """Mean along the last axis of ``(p > threshold) == t`` for targets 0 and 1 (binary accuracy)."""
+    """Mean along the last axis of ``(p > threshold) == t`` (binary accuracy).
+
+    Parameters
+    ----------
+    p, t : ndarray of shape (..., n)
+        Predictions, and targets that are 0 or 1.
+    threshold : float, default 0.5
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> threshold_agrees(np.array([[0.1, 0.7]]), np.array([[1.0, 1.0]]))
+    array([0.5])
+    """
     return hits((p > threshold) == t, p).mean(axis=-1)
 
 
 @metric(label_shape, attrs={"k": 2})
 def in_top_k(p, labels, *, k):
-    """1 where fewer than k of a row are larger than the one at its int32 label, else 0 (top-k accuracy).
+    """1 where fewer than k of a row of p are larger than the one at its label, else 0 (top-k accuracy).
 
-    Ties count as within; 0 for a label that is not in range, or where p is NaN.
+    Parameters
+    ----------
+    p : ndarray of shape (..., n)
+    labels : int32 ndarray of shape (...)
+        0 results from a label outside [0, n), or one where p is NaN.
+    k : int
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> in_top_k(np.array([[0.1, 0.7, 0.2], [0.4, 0.3, 0.3]]), np.array([0, 2]), k=2)
+    array([0., 1.])
     """
     at_label = column(pick(p, labels))
     return hits(((p > at_label).sum(axis=-1) < k) & ~np.isnan(at_label[..., 0]), p)

@@ -11,7 +11,7 @@ from .table import count, op
 
 def dropout_shape(x, *, rate, stream):
     if not 0 <= rate < 1:
-        raise invalid("rate", rate, "a number from 0 up to, but not including, 1", "pass the fraction to drop")
+        raise invalid("rate", rate, "a number in [0, 1)", "pass the fraction of elements to drop")
     if len(x) < 1:
         raise invalid("input", f"shape {x}", "an array with rows", "give it a batch axis")
     return x
@@ -37,7 +37,7 @@ def dropout(x, *, rate, stream, seed, iteration):
     ----------
     x : float array of shape (rows, ...)
     rate : float
-        Fraction to drop, in [0, 1).
+        Fraction to drop, in [0, 1); another raises ``ValueError``.
     stream : int
         Number of the call site, in [0, 2**32 - 1).
     seed, iteration : int
@@ -49,11 +49,10 @@ def dropout(x, *, rate, stream, seed, iteration):
 
     Examples
     --------
-    >>> dropout(np.ones((1, 6)), rate=0.5, stream=0, seed=1, iteration=0).tolist()
-    [[0.0]]
+    >>> dropout(np.ones((1, 6)), rate=0.5, stream=0, seed=1, iteration=0)
+    array([[2., 2., 0., 2., 0., 0.]])
     """
-    rows = len(x)
-    bits = random_bits(rows, math.prod(x.shape[1:]), seed, stream, iteration).reshape(x.shape)
+    bits = random_bits(len(x), math.prod(x.shape[1:]), seed, stream, iteration).reshape(x.shape)
     threshold = min(round(rate * WORD), WORD - 1)
     scale = x.dtype.type(np.float32(1 / (1 - rate)))
     return np.where(bits >= np.uint32(threshold), x * scale, x.dtype.type(0))

@@ -41,7 +41,13 @@ def sum_bound(x, mean=0):
     serial=True,
 )
 def sum(x, *, mean=0):
-    """Sum of all elements, a scalar; divided by their number where `mean` is not 0."""
+    """Sum of all elements, a scalar; with `mean` (not 0) divided by their number.
+
+    Examples
+    --------
+    >>> float(sum(np.array([1.0, 2.0, 6.0])))
+    9.0
+    """
     total = x.sum(dtype=np.float64)
     return np.asarray(total / x.size if mean else total, x.dtype)
 
@@ -70,6 +76,8 @@ def spread(dy, like, *, mean=0):
 def mean(x):
     """Mean of all elements, a scalar.
 
+    Examples
+    --------
     >>> float(mean(np.array([1.0, 2.0, 6.0])))
     3.0
     """

@@ -88,6 +88,8 @@ class Op:
         The output is the input seen with another shape.
     epilogue : bool
         The kernel can apply a function of single elements to its finished output.
+    maps : bool
+        A function of single elements whose kernel can be such an epilogue.
     also : tuple or None
         ``(i, name)``: output i equals the operation `name` of the first input.
     """
@@ -110,6 +112,7 @@ class Op:
     random: bool = False
     alias: bool = False
     epilogue: bool = False
+    maps: bool = False
     also: tuple[int, str] | None = None
 
     @functools.cached_property

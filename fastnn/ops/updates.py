@@ -21,11 +21,11 @@ def slots_shape(w, g, *slots, **attrs):
     for shape in (g, *slots):
         if shape is not None and shape != w:
             raise invalid(
-                "update", f"shape {shape} for a variable of shape {w}", "gradient and slots like the variable",
+                "gradient or slot", f"shape {shape}", f"shape {w}, that of the variable",
                 "build the optimizer for these variables",
             )
     if len(scalars) != 1 or scalars[0] == 0:
-        raise invalid("scalars", f"shape {scalars}", "shape (k,) with the learning rate first", "pass an array")
+        raise invalid("scalars", f"shape {scalars}", "shape (k,), k > 0", "put the learning rate first")
     return [w, *slots]
 
 
@@ -78,7 +78,27 @@ def sgd_bound(w, g, m, scalars, *, momentum=0.0, nesterov=0):
 def sgd(w, g, m, scalars, *, momentum=0.0, nesterov=0):
     """Gradient descent: ``m = momentum m - lr g``, ``w += m``; without m, ``w -= lr g``.
 
-    With `nesterov`, ``w += momentum m - lr g`` (with the new m).
+    Parameters
+    ----------
+    w, g : ndarray
+        Variable and gradient, of one shape.
+    m : ndarray, optional
+        Slot of the same shape: the velocity.
+    scalars : ndarray of shape (k,)
+        The learning rate first.
+    momentum : float, default 0
+    nesterov : bool, default False
+        Then ``w += momentum m - lr g`` with the new m.
+
+    Returns
+    -------
+    w, m : ndarray
+        In a program these overwrite the arguments.
+
+    Examples
+    --------
+    >>> sgd(np.array([1.0]), np.array([2.0]), np.array([0.5]), np.array([0.1]), momentum=0.9)
+    (array([1.25]), array([0.25]))
     """
     lr = scalars[0]
     if m is None:
@@ -122,11 +142,35 @@ def rmsprop_bound(w, g, v, mom, avg, scalars, *, rho, momentum=0.0, epsilon):
 def rmsprop(w, g, v, mom, avg, scalars, *, rho, momentum=0.0, epsilon):
     """RMSprop: ``v = rho v + (1 - rho) g^2``, ``w -= lr g / sqrt(v + epsilon)``.
 
-    With `avg` it is centred: ``avg = rho avg + (1 - rho) g``, and the variance ``max(v - avg^2, 0)`` takes
-    the place of v under the root (Keras lets rounding make it negative). With `mom`,
-    ``mom = momentum mom + lr g / sqrt(...)`` and ``w -= mom``.
+    Parameters
+    ----------
+    w, g : ndarray
+        Variable and gradient, of one shape.
+    v : ndarray
+        Slot of the same shape: the second moment.
+    mom : ndarray, optional
+        Velocity: ``mom = momentum mom + lr g / sqrt(v + epsilon)``, ``w -= mom``.
+    avg : ndarray, optional
+        First moment, ``avg = rho avg + (1 - rho) g``. With it ``max(v - avg^2, 0)``, the variance, takes
+        the place of v under the root; in Keras rounding can make it negative, and the weight NaN.
+    scalars : ndarray of shape (k,)
+        The learning rate first.
+    rho, momentum, epsilon : float
 
-    Hinton, Neural networks for machine learning, lecture 6e (2012).
+    Returns
+    -------
+    w, v, mom, avg : ndarray
+        In a program these overwrite the arguments; what was None stays None.
+
+    References
+    ----------
+    Hinton, "Neural networks for machine learning", lecture 6e (2012).
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> rmsprop(2 * one, 3 * one, one, None, None, 0.1 * one, rho=0.5, epsilon=4.0)
+    (array([1.9]), array([5.]), None, None)
     """
     v = rho * v + (1 - rho) * (g * g)
     variance = v
@@ -161,20 +205,44 @@ def adam_bound(w, g, m, v, vhat, scalars, *, beta_1, beta_2, epsilon):
     below = root + epsilon
     error_below = 1.01 * error_root + rounded(epsilon, result=below, roundings=1)
     step = new_m / below
-    error_step = 1.01 * (error_m + np.abs(step) * error_below) / (below - error_below) + ROUNDING * np.abs(step)
-    error_w = scalars[0] * error_step + ROUNDING * np.abs(new_w)
+    error_step = (error_m + np.abs(step) * error_below) / (below - error_below) + ROUNDING * np.abs(step)
+    error_w = 1.01 * scalars[0] * error_step + ROUNDING * np.abs(new_w)
     return existing(error_w, error_m, error_v, None if vhat is None else error_v)
 
 
 @update(slots=3, flops=14, tol=adam_bound, example=draw_adam)
 def adam(w, g, m, v, vhat, scalars, *, beta_1, beta_2, epsilon):
-    """Adam: ``m += (1 - beta_1) (g - m)``, ``v += (1 - beta_2) (g^2 - v)``, ``w -= alpha m / (sqrt(v) + epsilon)``.
+    """Adam: ``w -= alpha m / (sqrt(v) + epsilon)`` with running means m of g and v of ``g^2``.
 
-    ``scalars[0]`` is ``alpha = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)``. With `vhat` it is AMSGrad:
-    ``vhat = max(vhat, v)`` takes the place of v under the root.
+    ``m += (1 - beta_1) (g - m)`` and ``v += (1 - beta_2) (g^2 - v)`` come first.
 
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), the form before section 2.1; Reddi,
-    Kale and Kumar, "On the convergence of Adam and beyond" (2018).
+    Parameters
+    ----------
+    w, g : ndarray
+        Variable and gradient, of one shape.
+    m, v : ndarray
+        Slots of the same shape: first and second moment.
+    vhat : ndarray, optional
+        AMSGrad: ``vhat = max(vhat, v)`` takes the place of v under the root.
+    scalars : ndarray of shape (k,)
+        ``alpha = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)`` first, for step t = 1, 2, ...
+    beta_1, beta_2, epsilon : float
+
+    Returns
+    -------
+    w, m, v, vhat : ndarray
+        In a program these overwrite the arguments; what was None stays None.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), the form at the end of section 2.
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018).
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> adam(2 * one, 4 * one, 0 * one, 0 * one, None, 0.1 * one, beta_1=0.5, beta_2=0.75, epsilon=0.0)
+    (array([1.9]), array([2.]), array([4.]), None)
     """
     m = m + (g - m) * (1 - beta_1)
     v = v + (g * g - v) * (1 - beta_2)
