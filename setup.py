@@ -41,8 +41,11 @@ class BuildExt(build_ext):
 
         def compile_variant(name):
             return self.compiler.compile(
-                [f"csrc/isa/{name}.c"], output_dir=self.build_temp, include_dirs=["csrc"],
-                extra_postargs=[*COMMON, *VARIANTS[name]], depends=ext.depends,
+                [f"csrc/isa/{name}.c"],
+                output_dir=self.build_temp,
+                include_dirs=["csrc"],
+                extra_postargs=[*COMMON, *VARIANTS[name]],
+                depends=ext.depends,
             )
 
         with ThreadPoolExecutor() as pool:

@@ -30,13 +30,15 @@ def load():
 
 def build(shape, largest):
     """The network; the pixels are scaled to 0..1 while a batch is read."""
-    return fastnn.Sequential([
-        layers.Input(shape=shape),
-        layers.Rescaling(1 / largest),
-        layers.Flatten(),
-        *(layers.Dense(units, activation="relu") for units in (200, 100, 60, 30)),
-        layers.Dense(10, activation="softmax"),
-    ])
+    return fastnn.Sequential(
+        [
+            layers.Input(shape=shape),
+            layers.Rescaling(1 / largest),
+            layers.Flatten(),
+            *(layers.Dense(units, activation="relu") for units in (200, 100, 60, 30)),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 def main(arguments=None):

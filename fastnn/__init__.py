@@ -32,10 +32,33 @@ from .variable import Variable
 __version__ = "0.1.0"
 
 __all__ = [
-    "Input", "Model", "NonFiniteError", "Sequential", "Variable", "__version__", "activations", "callbacks",
-    "config", "current_isa", "datasets", "get_num_threads", "initializers", "layers", "losses", "metrics", "models", "ops",
-    "optimizers", "plotting", "regularizers", "schedules", "set_num_threads", "set_random_seed", "show_config",
-    "threads", "utils",
+    "Input",
+    "Model",
+    "NonFiniteError",
+    "Sequential",
+    "Variable",
+    "__version__",
+    "activations",
+    "callbacks",
+    "config",
+    "current_isa",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "plotting",
+    "regularizers",
+    "schedules",
+    "set_num_threads",
+    "set_random_seed",
+    "show_config",
+    "threads",
+    "utils",
 ]
 
 

@@ -228,7 +228,9 @@ def serialize(activation: Activation) -> str:
         if activation is function or activation is PUBLIC.get(name):
             return name
     raise invalid(
-        "activation", activation, "a function of fastnn.activations",
+        "activation",
+        activation,
+        "a function of fastnn.activations",
         "use one that has a name there; a function of your own cannot be saved",
     )
 

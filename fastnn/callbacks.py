@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import invalid, show, unknown
-from .schedules import check_number
+from .errors import check_number, invalid, show, unknown
 
 Logs = dict[str, Any] | None
 
@@ -320,8 +319,13 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
         self._takes_rate = _accepts(schedule, 2)
         if not self._takes_rate and not _accepts(schedule, 1):
-            raise invalid("schedule", show(schedule), "a function of (epoch, learning_rate) or of (epoch)",
-                          "pass for example lambda epoch, rate: rate * 0.9", TypeError)
+            raise invalid(
+                "schedule",
+                show(schedule),
+                "a function of (epoch, learning_rate) or of (epoch)",
+                "pass for example lambda epoch, rate: rate * 0.9",
+                TypeError,
+            )
         self.schedule = schedule
         self.verbose = verbose
 
@@ -329,7 +333,10 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         known = (float(optimizer.learning_rate),) if self._takes_rate else ()
         optimizer.learning_rate = rate = check_number(
-            "result of schedule", self.schedule(epoch, *known), 0, "a finite number of at least 0",
+            "result of schedule",
+            self.schedule(epoch, *known),
+            0,
+            "a finite number of at least 0",
             "correct the schedule",
         )
         if self.verbose:
@@ -378,12 +385,23 @@ class Monitor(Callback):
             elif any(part in name for part in MORE):
                 mode = "max"
             else:
-                raise invalid("mode", f"'auto' for {monitor!r}", "'min' or 'max' for such a name",
-                              "pass mode='min' if less is better, mode='max' if more is")
+                raise invalid(
+                    "mode",
+                    f"'auto' for {monitor!r}",
+                    "'min' or 'max' for such a name",
+                    "pass mode='min' if less is better, mode='max' if more is",
+                )
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(check_number("min_delta", min_delta, -sys.float_info.max, "a finite number",
-                                          "pass the smallest change that counts as an improvement"))
+        self.min_delta = abs(
+            check_number(
+                "min_delta",
+                min_delta,
+                -sys.float_info.max,
+                "a finite number",
+                "pass the smallest change that counts as an improvement",
+            )
+        )
         self.patience = check_count("patience", patience)
         self.wait = 0
         self.best: float | None = None
@@ -487,8 +505,9 @@ class EarlyStopping(Monitor):
     ):
         super().__init__(monitor, mode, min_delta, patience)
         if baseline is not None:
-            check_number("baseline", baseline, -sys.float_info.max, "a finite number or None",
-                         "pass the value to be better than")
+            check_number(
+                "baseline", baseline, -sys.float_info.max, "a finite number or None", "pass the value to be better than"
+            )
         self.verbose = verbose
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
@@ -580,12 +599,12 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ):
         super().__init__(monitor, mode, min_delta, patience)
-        self.factor = check_number("factor", factor, 0, "a number from 0 to below 1", "pass for example 0.1",
-                                   high=math.nextafter(1, 0))
+        self.factor = check_number(
+            "factor", factor, 0, "a number from 0 to below 1", "pass for example 0.1", high=math.nextafter(1, 0)
+        )
         self.verbose = verbose
         self.cooldown = check_count("cooldown", cooldown)
-        self.min_lr = check_number("min_lr", min_lr, 0, "a finite number of at least 0",
-                                   "pass for example 1e-5")
+        self.min_lr = check_number("min_lr", min_lr, 0, "a finite number of at least 0", "pass for example 1e-5")
         self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -707,7 +726,11 @@ class ProgbarLogger(Callback):
         self._start = time.perf_counter()
         if self._level() == 1:
             self._bar = _bar_class()(
-                desc=title, total=self._param("steps"), file=sys.stdout, leave=False, dynamic_ncols=True,
+                desc=title,
+                total=self._param("steps"),
+                file=sys.stdout,
+                leave=False,
+                dynamic_ncols=True,
                 miniters=1,  # every update may redraw
                 bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt}, ETA {remaining}{postfix}",
             )

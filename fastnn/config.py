@@ -190,7 +190,7 @@ def set_random_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise invalid("seed", seed, "an integer from 0 to 2**32 - 1", "pass such an integer")
     random.seed(int(seed))
-    np.random.seed(int(seed))  # noqa: NPY002
+    np.random.seed(int(seed))
     _seed, _stream = int(seed), 0
 
 

@@ -5,7 +5,10 @@ module imports nothing, so that every floor of the package may use it.
 """
 
 import difflib
+import numbers
+import sys
 from collections.abc import Iterable
+from typing import Any
 
 
 class NonFiniteError(FloatingPointError):
@@ -38,9 +41,7 @@ def show(value: object) -> str:
     return f"{text} ({type(value).__name__})"
 
 
-def invalid(
-    argument: str, received: object, expected: str, fix: str, error: type[Exception] = ValueError
-) -> Exception:
+def invalid(argument: str, received: object, expected: str, fix: str, error: type[Exception] = ValueError) -> Exception:
     """Return the error to raise for a wrong argument, its message made of the four parts.
 
     Parameters
@@ -76,7 +77,10 @@ def unknown(argument: str, name: object, choices: Iterable[str], fix: str = "") 
     if not fix:
         fix = f"use {' or '.join(map(repr, near))}" if near else "choose one of these names"
     return invalid(
-        argument, repr(name), "one of " + ", ".join(map(repr, choices)), fix,
+        argument,
+        repr(name),
+        "one of " + ", ".join(map(repr, choices)),
+        fix,
         error=ValueError if isinstance(name, str) else TypeError,
     )
 
@@ -85,3 +89,14 @@ def name_layer(error: Exception, layer: str) -> None:
     """Say in a four-part message which layer it happened in, unless it says so already."""
     if getattr(error, "parts", False) and f"layer {layer!r}" not in str(error):
         error.args = (f"layer {layer!r}, {error}",)
+
+
+def check_number(
+    argument: str, value: Any, low: float, expected: str, fix: str, high: float = sys.float_info.max
+) -> float:
+    """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise invalid(argument, show(value), expected, fix, TypeError)
+    if not low <= float(value) <= high:
+        raise invalid(argument, value, expected, fix)
+    return float(value)

@@ -16,10 +16,16 @@ from .variable import Variable, aligned_empty
 
 STEP_DTYPE = np.dtype(
     [
-        ("kernel", "i4"), ("epilogue", "i4"), ("barrier", "i4"), ("threads", "i4"), ("stage", "i4"),
+        ("kernel", "i4"),
+        ("epilogue", "i4"),
+        ("barrier", "i4"),
+        ("threads", "i4"),
+        ("stage", "i4"),
         ("batch_dims", "i4"),
-        ("dims", "i8", _native.MAX_DIMS), ("attrs", "f8", _native.MAX_ATTRS),
-        ("epilogue_attrs", "f8", _native.MAX_ATTRS), ("args", [("area", "i8"), ("offset", "i8")], _native.MAX_ARGS),
+        ("dims", "i8", _native.MAX_DIMS),
+        ("attrs", "f8", _native.MAX_ATTRS),
+        ("epilogue_attrs", "f8", _native.MAX_ATTRS),
+        ("args", [("area", "i8"), ("offset", "i8")], _native.MAX_ARGS),
     ],
     align=True,
 )
@@ -123,11 +129,11 @@ class NativeExecutor:
 
     def _lower(self, lowered: Any, step: Any) -> None:
         program, row = self.program, OPS[step.op]
-        lowered["kernel"] = _native.find(self.isa, row.kernel)
+        lowered["kernel"] = _native.find(self.isa, row.kernel or row.name)
         lowered["epilogue"] = -1
         if step.epilogue:
             name, attrs = step.epilogue
-            lowered["epilogue"] = _native.find(self.isa, OPS[name].kernel)
+            lowered["epilogue"] = _native.find(self.isa, name)
             lowered["epilogue_attrs"][: len(attrs)] = list(attrs.values())
         numbers = [v for v in step.attrs.values() if isinstance(v, Real)]
         lowered["attrs"][: len(numbers)] = numbers
@@ -188,8 +194,16 @@ class NativeExecutor:
         if iteration is None:
             iteration = np.zeros(1, np.int64)
         result = _native.execute(
-            self.isa, self.steps.view(np.uint8), areas.view(np.uint8), first_rows, row_counts,
-            scratch, threads, on_nonfinite == "skip", seed, iteration,
+            self.isa,
+            self.steps.view(np.uint8),
+            areas.view(np.uint8),
+            first_rows,
+            row_counts,
+            scratch,
+            threads,
+            on_nonfinite == "skip",
+            seed,
+            iteration,
         )
         self._workspaces.append((own, scratch))
         return Run(*result)
@@ -231,9 +245,10 @@ class NumpyExecutor:
     def _batch(
         self, data: dict[str, np.ndarray], batch: int, first: int, rows: int, seed: int, iteration: int
     ) -> tuple[bool, bool]:
-        program, values = self.program, {}
+        program = self.program
+        values: dict[int, Any] = {}
         given = iter(self.variables)
-        areas = [next(given).value if a.kind == VARIABLE else data.get(a.name) for a in program.areas]
+        areas: list[Any] = [next(given).value if a.kind == VARIABLE else data.get(a.name) for a in program.areas]
 
         def bound(i: int) -> np.ndarray:
             buffer = program.buffers[i]
@@ -245,7 +260,7 @@ class NumpyExecutor:
             batched = area.kind == DATA and buffer.shape[:1] == (None,)
             return memory.reshape(concrete(buffer.shape, len(memory) if batched else rows))
 
-        def read(i: int | None) -> np.ndarray | None:
+        def read(i: int | None) -> Any:
             if i is None:
                 return None
             if i not in values:

@@ -32,30 +32,75 @@ LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fee00000p-1"), float.fromhex("0x1.a3
 
 # Numerators and denominators of PPND16 (Wichura 1988), constant term first.
 CENTRE = (
-    (3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
-     4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3),
-    (1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
-     2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3),
+    (
+        3.3871328727963666080e0,
+        1.3314166789178437745e2,
+        1.9715909503065514427e3,
+        1.3731693765509461125e4,
+        4.5921953931549871457e4,
+        6.7265770927008700853e4,
+        3.3430575583588128105e4,
+        2.5090809287301226727e3,
+    ),
+    (
+        1.0,
+        4.2313330701600911252e1,
+        6.8718700749205790830e2,
+        5.3941960214247511077e3,
+        2.1213794301586595867e4,
+        3.9307895800092710610e4,
+        2.8729085735721942674e4,
+        5.2264952788528545610e3,
+    ),
 )
 TAIL = (
-    (1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-     3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
-     2.27238449892691845833e-2, 7.74545014278341407640e-4),
-    (1.0, 2.05319162663775882187e0, 1.67638483018380384940e0,
-     6.89767334985100004550e-1, 1.48103976427480074590e-1, 1.51986665636164571966e-2,
-     5.47593808499534494600e-4, 1.05075007164441684324e-9),
+    (
+        1.42343711074968357734e0,
+        4.63033784615654529590e0,
+        5.76949722146069140550e0,
+        3.64784832476320460504e0,
+        1.27045825245236838258e0,
+        2.41780725177450611770e-1,
+        2.27238449892691845833e-2,
+        7.74545014278341407640e-4,
+    ),
+    (
+        1.0,
+        2.05319162663775882187e0,
+        1.67638483018380384940e0,
+        6.89767334985100004550e-1,
+        1.48103976427480074590e-1,
+        1.51986665636164571966e-2,
+        5.47593808499534494600e-4,
+        1.05075007164441684324e-9,
+    ),
 )
 FAR_TAIL = (
-    (6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
-     2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
-     2.71155556874348757815e-5, 2.01033439929228813265e-7),
-    (1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1,
-     1.48753612908506148525e-2, 7.86869131145613259100e-4, 1.84631831751005468180e-5,
-     1.42151175831644588870e-7, 2.04426310338993978564e-15),
+    (
+        6.65790464350110377720e0,
+        5.46378491116411436990e0,
+        1.78482653991729133580e0,
+        2.96560571828504891230e-1,
+        2.65321895265761230930e-2,
+        1.24266094738807843860e-3,
+        2.71155556874348757815e-5,
+        2.01033439929228813265e-7,
+    ),
+    (
+        1.0,
+        5.99832206555887937690e-1,
+        1.36929880922735805310e-1,
+        1.48753612908506148525e-2,
+        7.86869131145613259100e-4,
+        1.84631831751005468180e-5,
+        1.42151175831644588870e-7,
+        2.04426310338993978564e-15,
+    ),
 )
 
 
 # ---- distributions: arrays of float64 made of + - * / sqrt ----------------------------------------
+
 
 def _polynomial(coefficients: Sequence[float], x: np.ndarray) -> np.ndarray:
     """Horner's rule, constant term first."""
@@ -144,18 +189,23 @@ def _truncated_normal(key: Key, row: int, width: int) -> np.ndarray:
 
 
 def _draw(
-    distribution: Callable[[Key, int, int], np.ndarray], shape: tuple[int, ...], dtype: np.dtype,
-    key: Key, shift: float, factor: float,
+    distribution: Callable[[Key, int, int], np.ndarray],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    key: Key,
+    shift: float,
+    factor: float,
 ) -> np.ndarray:
     """``shift + factor * values``, computed in float64 and rounded once."""
     out = np.empty(math.prod(shape), dtype)
     for row, start in enumerate(range(0, out.size, BLOCK)):
-        block = out[start:start + BLOCK]
+        block = out[start : start + BLOCK]
         block[:] = shift + factor * distribution(key, row, block.size)
     return out.reshape(shape)
 
 
 # ---- arguments ------------------------------------------------------------------------------------
+
 
 def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
@@ -237,6 +287,7 @@ def compute_fans(shape: Shape) -> tuple[int, int]:
 
 # ---- the initializers -----------------------------------------------------------------------------
 
+
 class Initializer:
     """Base class: an object called with a shape that returns the first values of a weight.
 
@@ -297,7 +348,9 @@ class Constant(Initializer):
             return np.broadcast_to(np.asarray(self.value, checked), dims).copy()
         except ValueError:
             raise invalid(
-                "value", self.value, f"a number or an array that broadcasts to the shape {dims}",
+                "value",
+                self.value,
+                f"a number or an array that broadcasts to the shape {dims}",
                 "pass an array of the weight's shape",
             ) from None
 
@@ -492,7 +545,10 @@ class VarianceScaling(_Random):
     """
 
     def __init__(
-        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
         seed: int | None = None,
     ):
         self.scale = _number("scale", scale)
@@ -522,7 +578,10 @@ class VarianceScaling(_Random):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed,
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "seed": self.seed,
         }
 
 
@@ -633,9 +692,12 @@ lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
 # Both spellings of every class that can be made without further arguments.
 _NAMES: dict[str, type[Initializer]] = {
-    name: value for name, value in list(globals().items())
-    if inspect.isclass(value) and issubclass(value, Initializer)
-    and value is not Initializer and not value.__name__.startswith("_")
+    name: value
+    for name, value in list(globals().items())
+    if inspect.isclass(value)
+    and issubclass(value, Initializer)
+    and value is not Initializer
+    and not value.__name__.startswith("_")
 } | {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import ops
 from .errors import invalid, unknown
+from .ops.table import Shape
 
 VALUES, LABELS = "values", "labels"
 
@@ -173,8 +174,9 @@ class Loss:
         if reduction is not None and reduction not in reductions:
             raise unknown("reduction", reduction, reductions)
         if reduction == "mean_with_sample_weight":
-            raise invalid("reduction", reduction, "another reduction (this one is not provided yet)",
-                          "use 'sum_over_batch_size'")
+            raise invalid(
+                "reduction", reduction, "another reduction (this one is not provided yet)", "use 'sum_over_batch_size'"
+            )
         self.name = name or type(self).__name__
         self.reduction = reduction
 
@@ -267,8 +269,11 @@ class BinaryCrossentropy(LossFunction):
     ):
         check_axis(axis)
         super().__init__(
-            binary_crossentropy, name, reduction,
-            from_logits=bool(from_logits), label_smoothing=checked_smoothing(label_smoothing),
+            binary_crossentropy,
+            name,
+            reduction,
+            from_logits=bool(from_logits),
+            label_smoothing=checked_smoothing(label_smoothing),
         )
 
 
@@ -285,8 +290,11 @@ class CategoricalCrossentropy(LossFunction):
     ):
         check_axis(axis)
         super().__init__(
-            categorical_crossentropy, name, reduction,
-            from_logits=bool(from_logits), label_smoothing=checked_smoothing(label_smoothing),
+            categorical_crossentropy,
+            name,
+            reduction,
+            from_logits=bool(from_logits),
+            label_smoothing=checked_smoothing(label_smoothing),
         )
 
 
@@ -314,7 +322,7 @@ def checked_smoothing(value: Any) -> float:
     return float(value)
 
 
-def align_target(y: np.ndarray, prediction: tuple[int | None, ...], target: str) -> np.ndarray:
+def align_target(y: np.ndarray, prediction: Shape, target: str) -> np.ndarray:
     """Give targets the shape that goes with predictions of a shape (Keras' rule for a last axis of 1)."""
     wanted = prediction if target == VALUES else prediction[:-1]
     fits = y.shape[1:] == wanted[1:]

@@ -8,8 +8,7 @@ import numpy as np
 from . import losses, ops
 from .errors import invalid, unknown
 from .losses import LABELS, VALUES, align_target
-
-Shape = tuple[int | None, ...]
+from .ops.table import Shape
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
@@ -87,9 +86,7 @@ class MeanMetric(Metric):
         Passed on to `function`.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any
-    ):
+    def __init__(self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any):
         self.function, self.target, self.arguments = function, target, arguments
         super().__init__(name or function.__name__)
 

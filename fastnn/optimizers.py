@@ -4,27 +4,17 @@ The update itself is a row of the table of operations; an optimizer says which o
 slots, and which numbers change from step to step.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import ops
-from .errors import invalid, unknown
+from .errors import check_number, invalid, unknown
 from .record import Recorder, Symbolic
-from .schedules import LearningRateSchedule
+from .schedules import LearningRateSchedule, power
 from .variable import Variable
-
-
-def power(base: float, exponent: int) -> float:
-    """``base ** exponent`` by repeated squaring: multiplications only, so no libm has a say."""
-    result = 1.0
-    while exponent:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
 
 
 class Optimizer:
@@ -75,8 +65,11 @@ class Optimizer:
     def learning_rate(self, value: Any) -> None:
         if isinstance(self._learning_rate, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
             raise invalid(
-                "learning_rate", value, "a schedule, because this optimizer was made with one",
-                "make the optimizer with a float if a callback shall change it", TypeError,
+                "learning_rate",
+                value,
+                "a schedule, because this optimizer was made with one",
+                "make the optimizer with a float if a callback shall change it",
+                TypeError,
             )
         self._learning_rate = self._checked_rate(value)
 
@@ -90,12 +83,13 @@ class Optimizer:
     def _checked_rate(rate: Any) -> Any:
         if isinstance(rate, LearningRateSchedule) or callable(rate):
             return rate
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
-            raise invalid("learning_rate", rate, "a number, a schedule or a callable",
-                          "pass for example 0.001", TypeError)
-        if not 0 <= rate < float("inf"):
-            raise invalid("learning_rate", rate, "a finite number of at least 0", "pass for example 0.001")
-        return float(rate)
+        return check_number(
+            "learning_rate",
+            rate,
+            0,
+            "a finite number of at least 0, a schedule or a callable",
+            "pass for example 0.001",
+        )
 
     def step_numbers(self, steps: int) -> np.ndarray:
         """The scalars of the next steps, shape (steps, 1)."""
@@ -161,20 +155,14 @@ class Optimizer:
 
 def fraction(argument: str, value: Any) -> float:
     """A number from 0 up to but not including 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise invalid(argument, value, "a number from 0 to below 1", "pass for example 0.9", TypeError)
-    if not 0 <= value < 1:
-        raise invalid(argument, value, "a number from 0 to below 1", "pass for example 0.9")
-    return float(value)
+    return check_number(
+        argument, value, 0, "a number from 0 to below 1", "pass for example 0.9", math.nextafter(1.0, 0.0)
+    )
 
 
 def positive(argument: str, value: Any) -> float:
     """A finite number greater than 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise invalid(argument, value, "a positive number", "pass for example 1e-7", TypeError)
-    if not 0 < value < float("inf"):
-        raise invalid(argument, value, "a positive finite number", "pass for example 1e-7")
-    return float(value)
+    return check_number(argument, value, math.ulp(0.0), "a positive finite number", "pass for example 1e-7")
 
 
 class SGD(Optimizer):
@@ -246,13 +234,23 @@ class RMSprop(Optimizer):
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
         return ops.rmsprop(
-            w, g, slots["velocity"], slots.get("momentum"), slots.get("average"), scalars,
-            rho=self.rho, momentum=self.momentum, epsilon=self.epsilon,
+            w,
+            g,
+            slots["velocity"],
+            slots.get("momentum"),
+            slots.get("average"),
+            scalars,
+            rho=self.rho,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
         )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon, "centered": self.centered,
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
         }
 
 
@@ -294,13 +292,23 @@ class Adam(Optimizer):
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
         return ops.adam(
-            w, g, slots["momentum"], slots["velocity"], slots.get("velocity_hat"), scalars,
-            beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon,
+            w,
+            g,
+            slots["momentum"],
+            slots["velocity"],
+            slots.get("velocity_hat"),
+            scalars,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
         )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
         }
 
 

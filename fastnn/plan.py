@@ -5,6 +5,7 @@ Each pass takes the steps and returns fewer, fused or annotated ones; none of th
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from .ops.table import OPS, Batch, Op, concrete
 from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
@@ -96,9 +97,8 @@ def elide_aliases(program: Program) -> list[int]:
     roots = list(range(len(program.buffers)))
     kept = []
     for step in program.steps:
-        source, target = step.ins[0] if step.ins else None, step.outs[0] if step.outs else None
-        if OPS[step.op].alias and program.buffers[target].area is None:
-            roots[target] = roots[source]
+        if OPS[step.op].alias and program.buffers[step.outs[0]].area is None:
+            roots[step.outs[0]] = roots[step.ins[0]]
         else:
             kept.append(step)
     program.steps = kept
@@ -140,6 +140,7 @@ def place(program: Program, roots: list[int]) -> None:
 
 def step_cost(program: Program, step: Step) -> float:
     """Operations and bytes of a step on a full batch; they weigh about the same."""
+
     def buffers(numbers: tuple[int | None, ...]) -> list[Buffer]:
         return [program.buffers[i] for i in numbers if i is not None]
 
@@ -160,7 +161,7 @@ def choose_threads(program: Program, force: bool) -> None:
 
 def set_barriers(program: Program) -> None:
     """Have the threads meet before a step that touches what another thread may still be at."""
-    since: list[tuple[int, int, int, bool, bool]] = []  # area, low, high, written, serial
+    since: list[tuple[Any, int, int, bool, bool]] = []  # area, low, high, written, serial
     for step in program.steps:
         touched = []
         for written, numbers in ((False, step.ins), (True, step.outs)):
@@ -178,6 +179,7 @@ def set_barriers(program: Program) -> None:
 
 def lowered_dims(row: Op, program: Program, step: Step) -> tuple[list[int], int]:
     """The sizes a C kernel receives, and the mask of those that are per row of the batch."""
+
     def shapes(numbers: tuple[int | None, ...]) -> list:
         return [None if i is None else program.buffers[i].shape for i in numbers]
 

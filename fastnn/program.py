@@ -44,7 +44,7 @@ class Buffer:
 
     shape: Shape
     dtype: str
-    area: int | None = None
+    area: Any = None
     offset: int = 0
     alias: int | None = None
 
@@ -58,7 +58,7 @@ class Step:
     """One call of an operation. Buffers are named by their numbers; an absent input is None."""
 
     op: str
-    ins: tuple[int | None, ...]
+    ins: tuple[Any, ...]
     outs: tuple[int, ...]
     attrs: dict[str, Any] = field(default_factory=dict)
     label: str = ""

@@ -26,7 +26,7 @@ class Symbolic:
     dtype : str
     """
 
-    __slots__ = ("recorder", "index", "shape", "dtype")
+    __slots__ = ("dtype", "index", "recorder", "shape")
     __array_priority__ = 1000.0  # NumPy's operators give way to ours
 
     def __init__(self, recorder: "Recorder", index: int):
@@ -42,14 +42,20 @@ class Symbolic:
 
     def __bool__(self) -> bool:
         raise invalid(
-            "condition on a symbolic array", self, "a value that is known while the model is recorded",
-            "use ops.where or arithmetic instead of if/while on values", TypeError,
+            "condition on a symbolic array",
+            self,
+            "a value that is known while the model is recorded",
+            "use ops.where or arithmetic instead of if/while on values",
+            TypeError,
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise invalid(
-            "array conversion", self, "a NumPy array",
-            "use functions of fastnn.ops on symbolic arrays, not NumPy's", TypeError,
+            "array conversion",
+            self,
+            "a NumPy array",
+            "use functions of fastnn.ops on symbolic arrays, not NumPy's",
+            TypeError,
         )
 
     def __add__(self, other: Any) -> Any:
@@ -86,9 +92,9 @@ class Symbolic:
 class RecordedStep:
     """A step as gradient rules see it: symbolic inputs and outputs, and attributes."""
 
-    __slots__ = ("row", "ins", "outs", "attrs", "label")
+    __slots__ = ("attrs", "ins", "label", "outs", "row")
 
-    def __init__(self, row: Op, ins: list[Any], outs: list[Symbolic], attrs: dict[str, Any], label: str):
+    def __init__(self, row: Op, ins: list[Any], outs: list[Any], attrs: dict[str, Any], label: str):
         self.row, self.ins, self.outs, self.attrs, self.label = row, ins, outs, attrs, label
 
 
@@ -146,7 +152,8 @@ class Recorder:
 
     def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
         """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""
-        if self.buffers[symbol.index].area is not None or self.producer(symbol).row.alias:
+        step = self.producer(symbol)
+        if step is None or step.row.alias or self.buffers[symbol.index].area is not None:
             symbol = ops.reshape(symbol, shape=tuple(-1 if n is None else n for n in symbol.shape))
         self.areas.append(Area(kind, name, symbol.shape, symbol.dtype))
         self.buffers[symbol.index].area = len(self.areas) - 1
@@ -169,8 +176,11 @@ class Recorder:
         if isinstance(value, Symbolic):
             if value.recorder is not self:
                 raise invalid(
-                    "symbolic array", value, "one of this recording",
-                    "do not keep symbolic arrays from one call of a layer to the next", RuntimeError,
+                    "symbolic array",
+                    value,
+                    "one of this recording",
+                    "do not keep symbolic arrays from one call of a layer to the next",
+                    RuntimeError,
                 )
             return value
         if isinstance(value, Variable):
@@ -181,8 +191,13 @@ class Recorder:
         """Write one step; returns the symbol of its output, or a tuple of them, or None."""
         unknown = set(attrs) - set(row.attributes)
         if unknown:
-            raise invalid(row.name, f"attribute {sorted(unknown)[0]!r}", f"attributes {list(row.attributes)}",
-                          "leave it out", TypeError)
+            raise invalid(
+                row.name,
+                f"attribute {sorted(unknown)[0]!r}",
+                f"attributes {list(row.attributes)}",
+                "leave it out",
+                TypeError,
+            )
         ins = [self.symbol(a) for a in args]
         shapes = row.output_shapes(*(None if s is None else s.shape for s in ins), **attrs)
         outs = []
@@ -241,8 +256,11 @@ class Recorder:
             with self.label(step.label):
                 if step.row.grad is None:
                     raise invalid(
-                        step.row.name, "a loss that depends on it", "an operation with a gradient",
-                        "use it only where no gradient is needed", TypeError,
+                        step.row.name,
+                        "a loss that depends on it",
+                        "an operation with a gradient",
+                        "use it only where no gradient is needed",
+                        TypeError,
                     )
                 for symbol, gradient in zip(step.ins, step.row.grad(step, *douts), strict=True):
                     if symbol is not None and gradient is not None and symbol.index in wanted:

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import ops
-from .errors import unknown
-from .schedules import check_number
+from .errors import check_number, unknown
 
 
 def _factor(argument: str, value: Any) -> float:

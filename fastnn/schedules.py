@@ -4,20 +4,7 @@ import math
 import sys
 from typing import Any
 
-import numpy as np
-
-from .errors import invalid, show
-
-
-def check_number(
-    argument: str, value: Any, low: float, expected: str, fix: str, high: float = sys.float_info.max
-) -> float:
-    """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise invalid(argument, show(value), expected, fix, TypeError)
-    if not low <= value <= high:
-        raise invalid(argument, value, expected, fix)
-    return float(value)
+from .errors import check_number
 
 
 def power(base: float, exponent: float) -> float:
@@ -109,10 +96,16 @@ class ExponentialDecay(LearningRateSchedule):
         name: str = "ExponentialDecay",
     ):
         smallest = sys.float_info.min
-        check_number("initial_learning_rate", initial_learning_rate, 0, "a finite number of at least 0",
-                     "pass for example 0.1")
-        check_number("decay_steps", decay_steps, smallest, "a positive finite number",
-                     "pass the number of steps between two decays")
+        check_number(
+            "initial_learning_rate", initial_learning_rate, 0, "a finite number of at least 0", "pass for example 0.1"
+        )
+        check_number(
+            "decay_steps",
+            decay_steps,
+            smallest,
+            "a positive finite number",
+            "pass the number of steps between two decays",
+        )
         check_number("decay_rate", decay_rate, smallest, "a positive finite number", "pass for example 0.96")
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps

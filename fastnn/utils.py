@@ -63,7 +63,9 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     if wrong.any():
         upper = "up" if num_classes is None else f"to {num_classes - 1}"
         raise invalid(
-            "x", f"the label {labels[wrong][0]}", f"integers from 0 {upper}",
+            "x",
+            f"the label {labels[wrong][0]}",
+            f"integers from 0 {upper}",
             "number the classes from 0, or pass a larger num_classes",
         )
     labels = labels.astype(np.int64)

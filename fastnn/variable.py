@@ -45,13 +45,14 @@ class Variable:
     array([3., 4.], dtype=float32)
     """
 
-    def __init__(
-        self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None
-    ):
+    def __init__(self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None):
         value = np.asarray(value)
         if dtype is None:
-            dtype = str(value.dtype) if isinstance(value, np.ndarray) and value.dtype in (
-                np.float32, np.int64) else "float32"
+            dtype = (
+                str(value.dtype)
+                if isinstance(value, np.ndarray) and value.dtype in (np.float32, np.int64)
+                else "float32"
+            )
         self._value = aligned_empty(value.shape, dtype)
         self._value[...] = value
         self.trainable = trainable
@@ -80,7 +81,9 @@ class Variable:
         value = np.asarray(value)
         if value.shape != self.shape:
             raise invalid(
-                f"value of variable {self.path!r}", show(value), f"shape {self.shape}",
+                f"value of variable {self.path!r}",
+                show(value),
+                f"shape {self.shape}",
                 "pass an array of the variable's shape",
             )
         self._value[...] = value

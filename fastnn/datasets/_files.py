@@ -53,14 +53,15 @@ def not_found(dataset: str, name: str, fix: str, more: str = "") -> Exception:
     places = ", ".join(map(str, folders(dataset)))
     unset = "" if os.environ.get("FASTNN_DATA_DIR") else " (FASTNN_DATA_DIR is not set)"
     return invalid(
-        f"data set {dataset}", f"no file {name} in {places}{unset}{more}", "the file in one of these folders",
-        fix, error=DataNotFoundError,
+        f"data set {dataset}",
+        f"no file {name} in {places}{unset}{more}",
+        "the file in one of these folders",
+        fix,
+        error=DataNotFoundError,
     )
 
 
-def load_idx(
-    dataset: str, name: str, shape: tuple[int, ...], sha256: str, mirrors: Sequence[str]
-) -> np.ndarray:
+def load_idx(dataset: str, name: str, shape: tuple[int, ...], sha256: str, mirrors: Sequence[str]) -> np.ndarray:
     """Return the uint8 array of one IDX file, found on this machine or downloaded.
 
     Parameters
@@ -113,7 +114,9 @@ def read_idx(stream: io.BufferedIOBase, source: str, shape: tuple[int, ...], sha
     digest.update(array.reshape(-1).data)
     if digest.hexdigest() != sha256:
         raise invalid(
-            source, f"content with SHA-256 {digest.hexdigest()}", sha256,
+            source,
+            f"content with SHA-256 {digest.hexdigest()}",
+            sha256,
             "replace the file by the original; it is damaged, or belongs to another data set",
         )
     return array
@@ -130,15 +133,15 @@ def _describe_header(header: bytes) -> str:
     return f"IDX data of type uint8 and shape {struct.unpack(f'>{header[3]}I', sizes)}"
 
 
-def _download_idx(
-    dataset: str, name: str, shape: tuple[int, ...], sha256: str, mirrors: Sequence[str]
-) -> np.ndarray:
+def _download_idx(dataset: str, name: str, shape: tuple[int, ...], sha256: str, mirrors: Sequence[str]) -> np.ndarray:
     fix = "put it there, or set the environment variable FASTNN_DATA_DIR to the folder that has it"
     try:
         import pooch
     except ImportError as error:
         raise not_found(
-            dataset, f"{name}[.gz]", f"{fix}, or run `pip install fastnn[datasets]` to have it downloaded",
+            dataset,
+            f"{name}[.gz]",
+            f"{fix}, or run `pip install fastnn[datasets]` to have it downloaded",
             more=", and pooch, which downloads it, is not installed",
         ) from error
     failures = []
@@ -154,7 +157,9 @@ def _download_idx(
         _keep(content.getvalue(), cache_folder() / dataset / f"{name}.gz")
         return array
     raise not_found(
-        dataset, f"{name}[.gz]", f"connect to the network, or {fix}",
+        dataset,
+        f"{name}[.gz]",
+        f"connect to the network, or {fix}",
         more=", and no download from " + ", ".join(failures),
     )
 

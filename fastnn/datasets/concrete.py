@@ -66,7 +66,8 @@ def load_data(
     path = find("concrete", ["concrete.csv"])
     if path is None:
         raise not_found(
-            "concrete", "concrete.csv",
+            "concrete",
+            "concrete.csv",
             "save the UCI repository's data set 'Concrete Compressive Strength' (Yeh 1998) as a CSV file "
             f"with the header {HEADER}, and set FASTNN_DATA_DIR to its folder",
         )
@@ -101,7 +102,9 @@ def _read(path: Path) -> np.ndarray:
     digest = hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
     if digest != SHA256:
         raise invalid(
-            str(path), f"text with SHA-256 {digest}", SHA256,
+            str(path),
+            f"text with SHA-256 {digest}",
+            SHA256,
             "use the copy with strengths rounded to two decimals and the rows in their original order",
         )
     return table.astype(np.float32)

@@ -7,5 +7,13 @@ from .regularization import Dropout
 from .reshaping import Flatten, Reshape
 
 __all__ = [
-    "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Rescaling", "Reshape",
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "Rescaling",
+    "Reshape",
 ]

@@ -82,8 +82,8 @@ class Layer:
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of this shape (axis 0 is None)."""
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """Compute the outputs with `fastnn.ops`."""
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs with `fastnn.ops`: ``call(self, x)`` or ``call(self, x, training=None)``."""
         raise NotImplementedError(f"layer class {type(self).__name__} has no call method")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -125,7 +125,8 @@ class Layer:
             Default: `fastnn.config.floatx()`.
         """
         dtype = dtype or config.floatx()
-        value = initializers.get(initializer)(tuple(shape), dtype=dtype)
+        initializer = initializers.get(initializer) or initializers.GlorotUniform()
+        value = initializer(tuple(shape), dtype=dtype)
         variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
         variable.path = f"{self.name}/{name}"
         self._own.append(variable)
@@ -206,8 +207,10 @@ class Layer:
     def unbuilt(self, attribute: str) -> Exception:
         """The error of asking an unbuilt layer for something only a built one has."""
         return invalid(
-            attribute, f"a request to {self.name!r}, which is not built", "a layer that knows its input shape",
-            "give the first layer an input_shape, or call the layer on data", 
+            attribute,
+            f"a request to {self.name!r}, which is not built",
+            "a layer that knows its input shape",
+            "give the first layer an input_shape, or call the layer on data",
         )
 
     def count_params(self) -> int:
@@ -231,13 +234,17 @@ class Layer:
         variables, arrays = self.variables, [np.asarray(w) for w in weights]
         if len(arrays) != len(variables):
             raise invalid(
-                f"weights of {self.name!r}", f"{len(arrays)} arrays", f"{len(variables)} arrays",
+                f"weights of {self.name!r}",
+                f"{len(arrays)} arrays",
+                f"{len(variables)} arrays",
                 "pass a list like the one get_weights() returns",
             )
         for v, a in zip(variables, arrays, strict=True):
             if a.shape != v.shape or a.dtype.kind not in "fiub":
                 raise invalid(
-                    f"weight {v.path!r}", a, f"an array of numbers of shape {v.shape}",
+                    f"weight {v.path!r}",
+                    a,
+                    f"an array of numbers of shape {v.shape}",
                     "pass a list like the one get_weights() returns",
                 )
         for v, a in zip(variables, arrays, strict=True):
@@ -252,8 +259,13 @@ def sample_shape(argument: str, shape: Any) -> tuple[int, ...]:
     dims = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     for n in dims:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-            raise invalid(argument, shape, "a tuple of positive integers",
-                          "pass the shape of one sample, such as (784,)", TypeError)
+            raise invalid(
+                argument,
+                shape,
+                "a tuple of positive integers",
+                "pass the shape of one sample, such as (784,)",
+                TypeError,
+            )
         if n < 1 or n >= 2**31:
             raise invalid(argument, shape, "positive sizes below 2**31", "pass the shape of one sample, such as (784,)")
     return tuple(int(n) for n in dims)

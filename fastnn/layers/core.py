@@ -114,11 +114,15 @@ class Dense(Layer):
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:
             raise invalid(
-                f"input of layer {self.name!r}", f"shape {input_shape}", "at least two axes (batch, features)",
+                f"input of layer {self.name!r}",
+                f"shape {input_shape}",
+                "at least two axes (batch, features)",
                 "reshape the data to (samples, features)",
             )
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, name="kernel",
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            name="kernel",
             regularizer=self.kernel_regularizer,
         )
         self.bias = (

@@ -57,9 +57,7 @@ class Dropout(Layer):
         if isinstance(x, Symbolic):
             return ops.dropout(x, rate=self.rate, stream=self._stream)
         self._eager_calls += 1
-        return ops.dropout(
-            x, rate=self.rate, stream=self._stream, seed=config.seed(), iteration=self._eager_calls
-        )
+        return ops.dropout(x, rate=self.rate, stream=self._stream, seed=config.seed(), iteration=self._eager_calls)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rate": self.rate, "seed": self.seed}

@@ -52,11 +52,13 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: tuple[int, ...], **kwargs: Any):
         if not isinstance(target_shape, (tuple, list)) or not all(isinstance(n, int) for n in target_shape):
-            raise invalid("target_shape", target_shape, "a tuple of integers",
-                          "pass the shape of one sample", TypeError)
+            raise invalid(
+                "target_shape", target_shape, "a tuple of integers", "pass the shape of one sample", TypeError
+            )
         if sum(n == -1 for n in target_shape) > 1 or any(n == 0 or n < -1 for n in target_shape):
-            raise invalid("target_shape", target_shape, "positive sizes, and -1 at most once",
-                          "pass the shape of one sample")
+            raise invalid(
+                "target_shape", target_shape, "positive sizes, and -1 at most once", "pass the shape of one sample"
+            )
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
 
@@ -70,8 +72,10 @@ class Reshape(Layer):
         target = tuple(free if n == -1 else n for n in self.target_shape)
         if math.prod(target) != size:
             raise invalid(
-                f"input of layer {self.name!r}", f"shape {input_shape}",
-                f"samples that fit target_shape {self.target_shape}", "pass a target_shape of as many elements",
+                f"input of layer {self.name!r}",
+                f"shape {input_shape}",
+                f"samples that fit target_shape {self.target_shape}",
+                "pass a target_shape of as many elements",
             )
         return (input_shape[0], *target)
 

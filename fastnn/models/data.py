@@ -16,11 +16,21 @@ def numbers(argument: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise invalid(argument, f"a {type(value).__name__} that is no array ({error})", "an array of numbers",
-                      "make all rows equally long", TypeError) from None
+        raise invalid(
+            argument,
+            f"a {type(value).__name__} that is no array ({error})",
+            "an array of numbers",
+            "make all rows equally long",
+            TypeError,
+        ) from None
     if array.dtype.kind not in "fiub" or array.dtype.itemsize * 8 not in (8, 16, 32, 64) or array.dtype == np.float16:
-        raise invalid(argument, array if array.shape else show(value), "an array of real numbers (no float16)",
-                      "convert it to float32", TypeError)
+        raise invalid(
+            argument,
+            array if array.shape else show(value),
+            "an array of real numbers (no float16)",
+            "convert it to float32",
+            TypeError,
+        )
     if array.ndim == 0:
         raise invalid(argument, value, "an array with the samples along axis 0", "put the sample into a list")
     if len(array) == 0:
@@ -38,7 +48,9 @@ def features(argument: str, value: Any, input_shape: Shape | None) -> np.ndarray
         array = array[:, None]
     if input_shape is not None and array.shape[1:] != tuple(input_shape[1:]):
         raise invalid(
-            argument, array, "shape " + str(("samples", *input_shape[1:])).replace("'", ""),
+            argument,
+            array,
+            "shape " + str(("samples", *input_shape[1:])).replace("'", ""),
             "reshape the data or change the model's input shape",
         )
     return array
@@ -60,11 +72,13 @@ def targets(argument: str, value: Any, prediction: Shape, kind: str, dtype: str)
             return np.ascontiguousarray(array, dtype)
     classes = prediction[-1]
     low, high = array.min(), array.max()
-    if not (0 <= low and high < classes) or (array.dtype.kind == "f" and not np.array_equal(array, np.floor(array))):
+    if not (low >= 0 and high < classes) or (array.dtype.kind == "f" and not np.array_equal(array, np.floor(array))):
         wrong = high if not high < classes else low
         raise invalid(
-            argument, f"labels from {low} to {high}" if wrong in (low, high) else "labels that are no integers",
-            f"integers from 0 to {classes - 1}", "give the last layer one unit per class, counted from 0",
+            argument,
+            f"labels from {low} to {high}" if wrong in (low, high) else "labels that are no integers",
+            f"integers from 0 to {classes - 1}",
+            "give the last layer one unit per class, counted from 0",
         )
     return np.ascontiguousarray(array, np.int32)
 
@@ -82,23 +96,36 @@ def weights(
             raise invalid("sample_weight", result, f"shape ({samples},)", "pass one weight per sample")
     if class_weight is not None:
         if not isinstance(class_weight, dict):
-            raise invalid("class_weight", class_weight, "a dict from class to weight",
-                          "pass for example {0: 1.0, 1: 5.0}", TypeError)
+            raise invalid(
+                "class_weight",
+                class_weight,
+                "a dict from class to weight",
+                "pass for example {0: 1.0, 1: 5.0}",
+                TypeError,
+            )
         labels = np.asarray(y)
         if labels.ndim > 1 and labels.shape[-1] > 1:
             labels = labels.argmax(-1)
         labels = labels.reshape(samples, -1)[:, 0].astype(np.int64)
         missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
         if missing:
-            raise invalid("class_weight", f"no weight for class {missing[0]}", "a weight for every class in y",
-                          "add the class, with weight 1.0 if it is an ordinary one")
+            raise invalid(
+                "class_weight",
+                f"no weight for class {missing[0]}",
+                "a weight for every class in y",
+                "add the class, with weight 1.0 if it is an ordinary one",
+            )
         by_class = np.vectorize(class_weight.__getitem__, otypes=[np.float64])(labels)
         result = by_class if result is None else result * by_class
     if result is None:
         return None
     if not np.isfinite(result).all() or (result < 0).any():
-        raise invalid("sample_weight or class_weight", "a negative or non-finite weight",
-                      "finite weights of at least 0", "correct that weight")
+        raise invalid(
+            "sample_weight or class_weight",
+            "a negative or non-finite weight",
+            "finite weights of at least 0",
+            "correct that weight",
+        )
     return np.ascontiguousarray(result, dtype)
 
 
@@ -107,5 +134,6 @@ def equal_lengths(**arrays: Any) -> None:
     (first, reference), *rest = arrays.items()
     for name, array in rest:
         if array is not None and len(array) != len(reference):
-            raise invalid(name, f"{len(array)} samples", f"{len(reference)} samples, as in {first}",
-                          "pass arrays of equal length")
+            raise invalid(
+                name, f"{len(array)} samples", f"{len(reference)} samples, as in {first}", "pass arrays of equal length"
+            )

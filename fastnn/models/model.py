@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid, unknown
-from ..layers.base import Layer, automatic_name
+from ..layers.base import Layer
 from ..ops.table import Shape
 from ..record import Symbolic
 from ..variable import Variable
@@ -14,15 +14,14 @@ from .summary import summary_text
 from .training import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """What all models share: layers, weights, training, prediction.
 
     A subclass keeps its layers in ``self.layers`` and computes in ``call``.
     """
 
     def __init__(self, name: str | None = None):
-        Layer.__init__(self, name=name or automatic_name(type(self).__name__))
-        Trainer.__init__(self)
+        super().__init__(name=name)
         self.layers: list[Layer] = []
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:

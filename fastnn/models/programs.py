@@ -82,8 +82,14 @@ def compile_program(
 
 
 def record_objective(
-    recorder: Recorder, model: Any, mode: str, input_shape: Shape, x_dtype: str, objective: Objective,
-    weighted: bool, checked: bool,
+    recorder: Recorder,
+    model: Any,
+    mode: str,
+    input_shape: Shape,
+    x_dtype: str,
+    objective: Objective,
+    weighted: bool,
+    checked: bool,
 ) -> None:
     """Write predictions, loss and metrics, and for training gradients and updates."""
     order = recorder.rows_input("order", (), "int64")
@@ -99,8 +105,13 @@ def record_objective(
     loss = objective.loss
     values = loss.call(y_true.of(loss.target), y_pred)
     if not isinstance(values, Symbolic) or values.shape[:1] != (None,):
-        raise invalid(f"loss {loss.name!r}", values, "one value per sample, made with fastnn.ops",
-                      "return an array of shape (batch,), not its mean", TypeError)
+        raise invalid(
+            f"loss {loss.name!r}",
+            values,
+            "one value per sample, made with fastnn.ops",
+            "return an array of shape (batch,), not its mean",
+            TypeError,
+        )
     recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
     penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):

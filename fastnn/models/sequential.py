@@ -32,8 +32,13 @@ class Sequential(Model):
 
     def __init__(self, layers: list[Layer] | None = None, name: str | None = None, *more: Any):
         if isinstance(layers, Layer) or more:
-            raise invalid("layers", "layers as separate arguments", "one list of layers",
-                          "write Sequential([first, second, ...])", TypeError)
+            raise invalid(
+                "layers",
+                "layers as separate arguments",
+                "one list of layers",
+                "write Sequential([first, second, ...])",
+                TypeError,
+            )
         super().__init__(name=name)
         self._input: InputLayer | None = None
         for layer in layers or []:
@@ -51,12 +56,17 @@ class Sequential(Model):
             hint = "write Dense(...) with parentheses" if isinstance(layer, type) else "pass a layer"
             raise invalid("layer", layer, "a Layer", hint, TypeError)
         if layer.name in [known.name for known in self.layers]:
-            raise invalid("layer", f"a second layer named {layer.name!r}", "names that differ",
-                          "give one of them another name")
+            raise invalid(
+                "layer", f"a second layer named {layer.name!r}", "names that differ", "give one of them another name"
+            )
         if isinstance(layer, InputLayer):
             if self._input or self.layers:
-                raise invalid("layer", f"the Input {layer.name!r} after other layers", "an Input only at the beginning",
-                              "move it to the front")
+                raise invalid(
+                    "layer",
+                    f"the Input {layer.name!r} after other layers",
+                    "an Input only at the beginning",
+                    "move it to the front",
+                )
             self._input = layer
         if layer.given_input_shape is not None and not self.layers:
             self.build_shape = (None, *layer.given_input_shape)

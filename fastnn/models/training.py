@@ -11,6 +11,7 @@ from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
 from ..errors import NonFiniteError, invalid, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
+from ..layers.base import Layer
 from ..metrics import MeanMetric
 from ..metrics import get as get_metric
 from ..ops.philox import permutation
@@ -27,10 +28,11 @@ POLICIES = ("raise", "skip", "ignore")
 Executor = NativeExecutor | NumpyExecutor
 
 
-class Trainer:
-    """Training and prediction of a model; `Model` inherits it."""
+class Trainer(Layer):
+    """Training and prediction; `Model` inherits it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None):
+        super().__init__(name=name)
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
@@ -82,14 +84,18 @@ class Trainer:
             optimizer, loss, plain, weighted = self._compiled
             shape = np.asarray(y).shape
             resolved = [
-                tuple(get_metric(m, (None, *shape[1:]), self.output_shape) for m in group)  # type: ignore[attr-defined]
+                tuple(get_metric(m, (None, *shape[1:]), self.output_shape) for m in group)
                 for group in (plain, weighted)
             ]
             names = [m.name for group in resolved for m in group]
             if len(set(names)) < len(names) or "loss" in names:
-                raise invalid("metrics", f"names {names}", "names that differ from each other and from 'loss'",
-                              "give each metric a name of its own")
-            self._objective = Objective(loss, *resolved, optimizer)
+                raise invalid(
+                    "metrics",
+                    f"names {names}",
+                    "names that differ from each other and from 'loss'",
+                    "give each metric a name of its own",
+                )
+            self._objective = Objective(loss, resolved[0], resolved[1], optimizer)
         return self._objective
 
     # fit
@@ -154,10 +160,16 @@ class Trainer:
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         if on_nonfinite not in POLICIES:
             raise unknown("on_nonfinite", on_nonfinite, POLICIES)
-        if validation_data is not None and (not isinstance(validation_data, (tuple, list))
-                                            or len(validation_data) not in (2, 3)):
-            raise invalid("validation_data", type(validation_data).__name__, "(x, y) or (x, y, sample_weight)",
-                          "pass a tuple", TypeError)
+        if validation_data is not None and (
+            not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3)
+        ):
+            raise invalid(
+                "validation_data",
+                type(validation_data).__name__,
+                "(x, y) or (x, y, sample_weight)",
+                "pass a tuple",
+                TypeError,
+            )
         x = self._features(x)
         data.equal_lengths(x=x, y=data.numbers("y", y), sample_weight=sample_weight)
         y = data.numbers("y", y)
@@ -176,8 +188,14 @@ class Trainer:
             steps = -(-samples // batch_size)
             history, shown = History(), [ProgbarLogger(verbose)] if verbose else []
             called = CallbackList(
-                [*as_list(callbacks), history, *shown], self,
-                epochs=epochs, steps=steps, samples=samples, batch_size=batch_size, verbose=verbose, mode="fit",
+                [*as_list(callbacks), history, *shown],
+                self,
+                epochs=epochs,
+                steps=steps,
+                samples=samples,
+                batch_size=batch_size,
+                verbose=verbose,
+                mode="fit",
             )
             self.stop_training, self.history = False, history
             called.on_train_begin()
@@ -226,8 +244,7 @@ class Trainer:
         with self._exclusively():
             executor = self._executor(mode, plan_rows(len(x)), batch)
             order = np.arange(len(x))
-            for _, logs in self._run(executor, batch, order, len(x), None, mode, reset=False):
-                pass
+            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode, reset=False)
         return logs if return_dict else flat(logs, self._metrics())
 
     def evaluate(
@@ -259,8 +276,13 @@ class Trainer:
         data.equal_lengths(x=x, y=y, sample_weight=sample_weight)
         prepared = self._data(x, y, sample_weight, None)
         called = CallbackList(
-            [*([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)], self,
-            steps=-(-len(x) // batch_size), samples=len(x), batch_size=batch_size, verbose=verbose, mode="evaluate",
+            [*([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)],
+            self,
+            steps=-(-len(x) // batch_size),
+            samples=len(x),
+            batch_size=batch_size,
+            verbose=verbose,
+            mode="evaluate",
         )
         with self._exclusively():
             logs = self._evaluate(prepared, batch_size, called)
@@ -278,7 +300,9 @@ class Trainer:
 
     # predict
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None) -> np.ndarray:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None
+    ) -> np.ndarray:
         """Outputs for data.
 
         Parameters
@@ -297,11 +321,16 @@ class Trainer:
         x = self._features(x)
         samples = len(x)
         called = CallbackList(
-            [*([ProgbarLogger(verbose)] if verbose not in (0, "auto") else []), *as_list(callbacks)], self,
-            steps=-(-samples // batch_size), samples=samples, batch_size=batch_size, verbose=verbose, mode="predict",
+            [*([ProgbarLogger(verbose)] if verbose not in (0, "auto") else []), *as_list(callbacks)],
+            self,
+            steps=-(-samples // batch_size),
+            samples=samples,
+            batch_size=batch_size,
+            verbose=verbose,
+            mode="predict",
         )
         executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
-        result = np.empty((samples, *self.output_shape[1:]), config.floatx())  # type: ignore[attr-defined]
+        result = np.empty((samples, *self.output_shape[1:]), config.floatx())
         called.on_predict_begin()
         batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
         for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
@@ -337,16 +366,21 @@ class Trainer:
         """
         if mode not in (TRAIN, EVALUATE, PREDICT):
             raise unknown("mode", mode, (TRAIN, EVALUATE, PREDICT))
-        if not self.built:  # type: ignore[attr-defined]
-            raise self.unbuilt("describe()")  # type: ignore[attr-defined]
+        if not self.built:
+            raise self.unbuilt("describe()")
         objective = None
         if mode != PREDICT:
             self._require_compiled()
             labels = self.loss.target == losses.LABELS
-            shape = self.output_shape[:-1] if labels else self.output_shape  # type: ignore[attr-defined]
+            shape = self.output_shape[:-1] if labels else self.output_shape
             objective = self._objective or self._resolve(np.empty((0, *shape[1:])))
         executor = compile_program(
-            self, mode, whole("batch_size", batch_size, 1), self.input_shape, config.floatx(), objective  # type: ignore[attr-defined]
+            self,
+            mode,
+            whole("batch_size", batch_size, 1),
+            self.input_shape,
+            config.floatx(),
+            objective,
         )
         return executor.program.describe()
 
@@ -362,18 +396,23 @@ class Trainer:
 
     def _require_compiled(self) -> None:
         if self._compiled is None:
-            raise invalid(f"model {self.name!r}", "no compile()", "a compiled model",  # type: ignore[attr-defined]
-                          "call model.compile(optimizer, loss) first", RuntimeError)
+            raise invalid(
+                f"model {self.name!r}",
+                "no compile()",
+                "a compiled model",
+                "call model.compile(optimizer, loss) first",
+                RuntimeError,
+            )
 
     def _exclusively(self) -> "Exclusive":
         return Exclusive(self._training)
 
     def _features(self, x: Any, argument: str = "x") -> np.ndarray:
         """Inputs checked against the model, which is built if this is its first data."""
-        built = self.built  # type: ignore[attr-defined]
-        x = data.features(argument, x, self.input_shape if built else None)  # type: ignore[attr-defined]
+        built = self.built
+        x = data.features(argument, x, self.input_shape if built else None)
         if not built:
-            self.build((None, *x.shape[1:]))  # type: ignore[attr-defined]
+            self.build((None, *x.shape[1:]))
         return x
 
     def _data(
@@ -382,10 +421,10 @@ class Trainer:
         """The arrays that a training or evaluation program reads, by name."""
         self._require_compiled()
         before = self._objective
-        objective, prediction = self._resolve(y), self.output_shape  # type: ignore[attr-defined]
+        objective, prediction = self._resolve(y), self.output_shape
         dtype = config.floatx()
         try:
-            kinds = {m.target for m in (objective.loss, *self._metrics())}
+            kinds = {objective.loss.target, *(m.target for m in self._metrics())}
             arrays = {f"y {kind}": data.targets(argument, y, prediction, kind, dtype) for kind in sorted(kinds)}
             weights = data.weights(sample_weight, class_weight, y, len(x), dtype)
         except (ValueError, TypeError):
@@ -395,19 +434,34 @@ class Trainer:
             arrays["weights"] = weights
         return {"x": data.stored(x, dtype), **arrays}
 
-    def _executor(
-        self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True
-    ) -> Executor:
+    def _executor(self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True) -> Executor:
         """The program of a mode, made once for each combination of what it depends on."""
         x_dtype = config.floatx() if prepared is None else str(prepared["x"].dtype)
         weighted = prepared is not None and "weights" in prepared
-        trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()  # type: ignore[attr-defined]
-        variables = tuple(id(v) for v in self.variables)  # type: ignore[attr-defined]
-        key = (mode, rows, x_dtype, weighted, checked, trainable, variables, config.floatx(), current_isa(),
-               config.force_threads())
+        trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()
+        variables = tuple(id(v) for v in self.variables)
+        key = (
+            mode,
+            rows,
+            x_dtype,
+            weighted,
+            checked,
+            trainable,
+            variables,
+            config.floatx(),
+            current_isa(),
+            config.force_threads(),
+        )
         if key not in self._executors:
             self._executors[key] = compile_program(
-                self, mode, rows, self.input_shape, x_dtype, self._objective, weighted, checked  # type: ignore[attr-defined]
+                self,
+                mode,
+                rows,
+                self.input_shape,
+                x_dtype,
+                self._objective,
+                weighted,
+                checked,
             )
         return self._executors[key]
 
@@ -439,8 +493,12 @@ class Trainer:
                 bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
                 iteration = optimizer._iterations
             run = executor.run(
-                {**prepared, **bound, "order": order[first:]}, starts, counts, seed=config.seed(),
-                iteration=iteration, on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
+                {**prepared, **bound, "order": order[first:]},
+                starts,
+                counts,
+                seed=config.seed(),
+                iteration=iteration,
+                on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
             self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches])
             if run.batches < len(counts):
@@ -454,13 +512,15 @@ class Trainer:
         """Take the sums of a chunk of batches into loss and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
-        width = int(np.prod(self.output_shape[1:-1]))  # type: ignore[attr-defined]
+        width = int(np.prod(self.output_shape[1:-1]))
         penalties = np.zeros(len(counts))
         i = 0
         while penalty_name(i) in outputs:
             penalties += outputs[penalty_name(i)]
             i += 1
-        for total, penalty, rows in zip(outputs["loss"][:, 0].tolist(), penalties.tolist(), counts.tolist(), strict=True):
+        for total, penalty, rows in zip(
+            outputs["loss"][:, 0].tolist(), penalties.tolist(), counts.tolist(), strict=True
+        ):
             value = total if objective.loss.reduction == "sum" else total / (rows * width)
             self._loss_total += (value + penalty) * rows
             self._loss_rows += rows
@@ -473,8 +533,13 @@ class Trainer:
         return dict(sorted(values.items()))
 
     def _diagnose(
-        self, executor: Executor, prepared: dict[str, np.ndarray], order: np.ndarray, starts: np.ndarray,
-        counts: np.ndarray, failed: int,
+        self,
+        executor: Executor,
+        prepared: dict[str, np.ndarray],
+        order: np.ndarray,
+        starts: np.ndarray,
+        counts: np.ndarray,
+        failed: int,
     ) -> NonFiniteError:
         """Run the batch that was not finite once more, step by step, and name the first culprit."""
         program = executor.program
@@ -486,18 +551,26 @@ class Trainer:
                 found.append((step.op, step.label))
 
         replay.trace = look
-        bound = {
-            a.name: np.zeros((1, *a.shape), a.dtype) for a in program.areas if a.kind == STEP
-        } | {a.name: order for a in program.areas if a.kind == ROWS}
+        bound = {a.name: np.zeros((1, *a.shape), a.dtype) for a in program.areas if a.kind == STEP} | {
+            a.name: order for a in program.areas if a.kind == ROWS
+        }
         iteration = self.optimizer._iterations.copy()
-        replay.run({**prepared, **bound}, starts[failed : failed + 1], counts[failed : failed + 1],
-                   seed=config.seed(), iteration=iteration)
+        replay.run(
+            {**prepared, **bound},
+            starts[failed : failed + 1],
+            counts[failed : failed + 1],
+            seed=config.seed(),
+            iteration=iteration,
+        )
         operation, layer = found[0] if found else ("", "")
         where = f", first in {operation}" + (f" of layer {layer!r}" if layer else "") if operation else ""
         error = invalid(
-            "loss or gradient", f"NaN or infinity at step {self.optimizer.iterations}{where}", "finite numbers",
+            "loss or gradient",
+            f"NaN or infinity at step {self.optimizer.iterations}{where}",
+            "finite numbers",
             "lower the learning rate, scale the inputs, or look for NaN in the data; the weights are those "
-            "after the last finite step", RuntimeError,
+            "after the last finite step",
+            RuntimeError,
         )
         return NonFiniteError(str(error), self.optimizer.iterations, layer or None)
 
@@ -510,16 +583,19 @@ class Exclusive:
 
     def __enter__(self) -> None:
         if not self.lock.acquire(blocking=False):
-            raise invalid("model", "a call while another one trains or evaluates it", "one at a time",
-                          "wait for the other call, or use a copy of the model", RuntimeError)
+            raise invalid(
+                "model",
+                "a call while another one trains or evaluates it",
+                "one at a time",
+                "wait for the other call, or use a copy of the model",
+                RuntimeError,
+            )
 
     def __exit__(self, *exception: Any) -> None:
         self.lock.release()
 
 
-def chunks(
-    samples: int, batch_size: int, single: bool
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+def chunks(samples: int, batch_size: int, single: bool) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Cut the batches of an epoch into chunks of about `CHUNK_SECONDS`.
 
     Yields first and last row of the chunk, and per batch the start within it and the row count.
@@ -550,8 +626,12 @@ def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tupl
         raise invalid("validation_split", part, "a number from 0 to below 1", "pass for example 0.1")
     at = int(len(x) * (1 - part))
     if at == 0 or at == len(x):
-        raise invalid("validation_split", f"{part} of {len(x)} samples, which leaves one side empty",
-                      "at least one sample on each side", "pass more samples or validation_data")
+        raise invalid(
+            "validation_split",
+            f"{part} of {len(x)} samples, which leaves one side empty",
+            "at least one sample on each side",
+            "pass more samples or validation_data",
+        )
     weights = None if sample_weight is None else np.asarray(sample_weight)
     first, second = (x[:at], y[:at]), (x[at:], y[at:])
     return (*first, None if weights is None else weights[:at]), (*second, *(() if weights is None else (weights[at:],)))
@@ -575,4 +655,3 @@ def flat(logs: dict[str, float], named: list[MeanMetric]) -> Any:
     """The loss, followed by the metrics in the order of compile; the loss alone without metrics."""
     values = [logs["loss"], *(logs[m.name] for m in named)]
     return values if named else values[0]
-

@@ -1,5 +1,7 @@
 """Operations on arrays and on symbolic arrays; each is a row of the table in `table`."""
 
+from typing import TYPE_CHECKING, Any
+
 from .activations import *
 from .data import check_finite, gather, gather_int32, gather_uint8, mean_seed, weighted_sum
 from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel
@@ -8,3 +10,7 @@ from .losses import *
 from .random import dropout
 from .reduce import mean, spread, sum
 from .updates import adam, rmsprop, sgd
+
+if TYPE_CHECKING:  # some modules compute their lists of names
+
+    def __getattr__(name: str) -> Any: ...

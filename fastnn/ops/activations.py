@@ -60,8 +60,13 @@ def activation(
 
         draw: Callable[..., Any] = example or draw_normal
         forward = op(
-            shape=shape, kind="activation", grad=value_and_slope, flops=per_element(flops), tol=tol,
+            shape=shape,
+            kind="activation",
+            grad=value_and_slope,
+            flops=per_element(flops),
+            tol=tol,
             example=draw,
+            maps=True,
         )(reference)
 
         def grad_reference(dy: np.ndarray, v: np.ndarray, **attrs: Any) -> np.ndarray:

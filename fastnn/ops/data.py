@@ -14,14 +14,17 @@ from .table import count, op
 def gather_shape(data, order):
     if len(data) < 1 or len(order) != 1:
         raise invalid(
-            "gather", f"data of shape {data} and order of shape {order}",
-            "shapes (rows, ...) and (batch,)", "pass the numbers of the rows as a vector",
+            "gather",
+            f"data of shape {data} and order of shape {order}",
+            "shapes (rows, ...) and (batch,)",
+            "pass the numbers of the rows as a vector",
         )
     return (*order, *data[1:])
 
 
 def draw_rows(dtype):
     """Examples of more rows than are gathered, some gathered twice."""
+
     def example(rng, rows, width):
         data = rng.integers(0, 256, (rows + 2, width)).astype(dtype)
         return (data, rng.integers(0, rows + 2, rows)), {}
@@ -84,7 +87,9 @@ def sampled(values, weights=None, **attrs):
     """Shape rule: values (samples, ...) with at most one weight per sample; the output is like values."""
     if len(values) < 1 or (weights is not None and weights != values[:1]):
         raise invalid(
-            "weights", f"shape {weights} for values of shape {values}", "one weight per sample",
+            "weights",
+            f"shape {weights} for values of shape {values}",
+            "one weight per sample",
             "pass values of shape (samples, ...) and weights of shape (samples,)",
         )
     return values

@@ -14,7 +14,9 @@ from .table import EPSILON, op, rows
 def dense_shape(x, w, b=None):
     if len(w) != 2 or len(x) < 1 or x[-1] != w[0]:
         raise invalid(
-            "input", f"shape {x}", f"last axis of {w[0] if w else 'the kernel'} for a kernel of shape {w}",
+            "input",
+            f"shape {x}",
+            f"last axis of {w[0] if w else 'the kernel'} for a kernel of shape {w}",
             "pass inputs with as many features as the layer was built for",
         )
     if b is not None and b != w[1:]:
@@ -73,7 +75,8 @@ def dense(x, w, b=None):
     flops=lambda ins, outs: 2.0 * np.prod(outs[0]) * ins[0][-1],
     tol=lambda dz, w: chain_bound(w.shape[1], np.abs(dz) @ np.abs(w).T),
     example=lambda rng, rows, width: (
-        (rng.standard_normal((rows, width + 5)), rng.standard_normal((width, width + 5))), {}
+        (rng.standard_normal((rows, width + 5)), rng.standard_normal((width, width + 5))),
+        {},
     ),
 )
 def dense_grad_input(dz, w):
@@ -87,9 +90,7 @@ def dense_grad_input(dz, w):
     kind="dense",
     flops=lambda ins, outs: 2.0 * np.prod(ins[0]) * ins[1][-1],
     tol=lambda x, dz: chain_bound(x.size // x.shape[-1] if x.size else 0, flat(np.abs(x)).T @ flat(np.abs(dz))),
-    example=lambda rng, rows, width: (
-        (rng.standard_normal((rows, width + 4)), rng.standard_normal((rows, width))), {}
-    ),
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width + 4)), rng.standard_normal((rows, width))), {}),
 )
 def dense_grad_kernel(x, dz):
     """Gradient by the weights: ``x_bi dz_bo -> dw_io``, each sum in the order of the rows."""

@@ -27,8 +27,27 @@ from .activations import (
 from .table import EPSILON, find_recorder, op
 
 __all__ = [
-    "abs", "add", "affine", "cos", "divide", "divide_by", "erf", "exp", "expm1", "fill", "log", "log1p",
-    "multiply", "negative", "reshape", "scalar_divide", "sign", "sin", "sqrt", "square", "subtract",
+    "abs",
+    "add",
+    "affine",
+    "cos",
+    "divide",
+    "divide_by",
+    "erf",
+    "exp",
+    "expm1",
+    "fill",
+    "log",
+    "log1p",
+    "multiply",
+    "negative",
+    "reshape",
+    "scalar_divide",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "subtract",
 ]
 
 abs, cos, exp = absolute, cosine, exponential  # NumPy's names
@@ -159,9 +178,7 @@ def multiply(a, b):
         divide(dy, step.ins[1]),
         negative(divide(multiply(dy, step.outs[0]), step.ins[1])),
     ],
-    example=lambda rng, rows, width: (
-        (rng.standard_normal((rows, width)), draw_positive(rng, rows, width)[0][0]), {}
-    ),
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width)), draw_positive(rng, rows, width)[0][0]), {}),
 )
 def divide(a, b):
     """Quotient ``a / b``, correctly rounded, of arrays of one shape, or of an array and a number."""
@@ -212,9 +229,7 @@ def expm1(x):
 
 
 @op(
-    grad=lambda step, dy: [
-        multiply(dy, multiply(exp(negative(square(step.ins[0]))), 2 / math.sqrt(math.pi)))
-    ],
+    grad=lambda step, dy: [multiply(dy, multiply(exp(negative(square(step.ins[0]))), 2 / math.sqrt(math.pi)))],
     tol=2.0,
     example=draw_normal,
     maps=True,
@@ -262,8 +277,10 @@ def reshape_shape(x, shape):
             return shape
         if -1 in shape and known and total % known == 0:
             return tuple(total // known if n == -1 else n for n in shape)
-    expected = "-1 for the batch, then a shape of as many elements per row" if batch else (
-        f"a shape of {math.prod(x)} elements, of which one size may be -1"
+    expected = (
+        "-1 for the batch, then a shape of as many elements per row"
+        if batch
+        else (f"a shape of {math.prod(x)} elements, of which one size may be -1")
     )
     fix = "choose sizes with the same product"
     raise invalid("shape", f"{shape} for an array of shape {x}", expected, fix)

@@ -28,7 +28,9 @@ def row_shape(y, *more, **attrs):
     """Shape rule: arrays alike, with a last axis that is not empty; the output is like them."""
     if not same(y, *more) or y == (None,) or y[-1] == 0:
         raise invalid(
-            "prediction", f"shape {y}", "a last axis of at least one element, along which to work",
+            "prediction",
+            f"shape {y}",
+            "a last axis of at least one element, along which to work",
             "give the predictions a last axis of size 1",
         )
     return y
@@ -43,7 +45,9 @@ def label_shape(y, labels, **attrs):
     """Shape rule: integer labels, one per row of the predictions; the output has one value per row."""
     if labels != row_shape(y)[:-1]:
         raise invalid(
-            "labels", f"shape {labels} for predictions of shape {y}", "one integer label per row",
+            "labels",
+            f"shape {labels} for predictions of shape {y}",
+            "one integer label per row",
             f"reshape the labels to {y[:-1]}, or use the loss for one-hot targets",
         )
     return labels
@@ -51,6 +55,7 @@ def label_shape(y, labels, **attrs):
 
 def grad_shape(target_shape):
     """Shape rule of a gradient ``(dl, y, target)``: one number from above per row, the output like y."""
+
     def rule(dl, y, target):
         if dl != target_shape(y, target):
             raise invalid("dl", f"shape {dl}", f"shape {y[:-1]}", "pass one number per row")
@@ -72,8 +77,11 @@ def column(x):
 
 
 def mean_loss(
-    slope: Callable[..., Any], error: Callable[..., Any], slope_error: Callable[..., Any],
-    flops: float, example: Callable[..., Any] | None = None,
+    slope: Callable[..., Any],
+    error: Callable[..., Any],
+    slope_error: Callable[..., Any],
+    flops: float,
+    example: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Enter the mean of ``f(y, t)`` along the last axis, and its gradient, as two rows.
 
@@ -121,12 +129,21 @@ def mean_loss(
         grad_reference.__name__ = f"{f.__name__}_grad"
         grad_reference.__doc__ = f"Gradient of `{f.__name__}` by the predictions: ``dl * slope(y, t) / n``."
         gradient = op(
-            shape=grad_shape(pair_shape), dims=by_output_row, kind="loss_grad", flops=per_output(flops + 1),
-            tol=grad_bound, example=draw_gradient,
+            shape=grad_shape(pair_shape),
+            dims=by_output_row,
+            kind="loss_grad",
+            flops=per_output(flops + 1),
+            tol=grad_bound,
+            example=draw_gradient,
         )(grad_reference)
         return op(
-            shape=pair_shape, dims=by_row, grad=lambda step, dl: [gradient(dl, *step.ins), None],
-            kind="loss", flops=per_element(flops), tol=bound, example=draw,
+            shape=pair_shape,
+            dims=by_row,
+            grad=lambda step, dl: [gradient(dl, *step.ins), None],
+            kind="loss",
+            flops=per_element(flops),
+            tol=bound,
+            example=draw,
         )(reference)
 
     return enter
@@ -255,9 +272,7 @@ def logits_error(z, t):
     # sigmoid within 2 ulp, the difference
     slope_error=lambda z, t: ROUNDING * (4 * logistic(z) + np.abs(logistic(z) - t)) + TINY,
     flops=60,
-    example=lambda rng, rows, width: (
-        (3 * rng.standard_normal((rows, width)), rng.uniform(0, 1, (rows, width))), {}
-    ),
+    example=lambda rng, rows, width: ((3 * rng.standard_normal((rows, width)), rng.uniform(0, 1, (rows, width))), {}),
 )
 def binary_crossentropy_from_logits(z, t):
     """Binary cross-entropy on logits: the mean of ``max(z, 0) - z t + log(1 + e^-|z|)``.
@@ -349,7 +364,8 @@ def softmax_grad_bound(dp, p):
     flops=per_element(4),
     tol=softmax_grad_bound,
     example=lambda rng, rows, width: (
-        (rng.standard_normal((rows, width)), softmax(draw_logits(rng, rows, width)[0][0])), {}
+        (rng.standard_normal((rows, width)), softmax(draw_logits(rng, rows, width)[0][0])),
+        {},
     ),
 )
 def softmax_grad(dp, p):
@@ -371,9 +387,7 @@ def draw_labels(rng, rows, width):
 
 def draw_pair(draw_prediction, draw_target):
     """Example (predictions, targets or labels)."""
-    return lambda rng, rows, width: (
-        (draw_prediction(rng, rows, width)[0][0], draw_target(rng, rows, width)), {}
-    )
+    return lambda rng, rows, width: ((draw_prediction(rng, rows, width)[0][0], draw_target(rng, rows, width)), {})
 
 
 def draw_grad(draw_prediction, draw_target):
@@ -433,9 +447,7 @@ def weighted_bound(t, x, error):
 @op(
     shape=lambda z, t: [pair_shape(z, t), z],
     dims=by_row,
-    grad=lambda step, dl, dp: [
-        categorical_crossentropy_from_logits_grad(dl, step.outs[1], step.ins[1]), None
-    ],
+    grad=lambda step, dl, dp: [categorical_crossentropy_from_logits_grad(dl, step.outs[1], step.ins[1]), None],
     kind="loss",
     flops=per_element(35),
     tol=lambda z, t: [weighted_bound(t, surprise(z), surprise_error(z)), softmax_bound(z)],
@@ -487,9 +499,7 @@ def categorical_crossentropy_from_logits_grad(dl, p, t):
 @op(
     shape=lambda z, labels: [label_shape(z, labels), z],
     dims=by_row,
-    grad=lambda step, dl, dp: [
-        sparse_categorical_crossentropy_from_logits_grad(dl, step.outs[1], step.ins[1]), None
-    ],
+    grad=lambda step, dl, dp: [sparse_categorical_crossentropy_from_logits_grad(dl, step.outs[1], step.ins[1]), None],
     kind="loss",
     flops=per_element(30),
     tol=lambda z, labels: [pick(surprise_error(z), labels) + TINY, softmax_bound(z)],
@@ -680,7 +690,11 @@ def metric(shape, tol=0.0, draw_target=draw_labels, attrs=None):
     """Enter a metric ``(p, targets or labels)`` as a row."""
     draw = draw_pair(draw_softmax, draw_target)
     return op(
-        shape=shape, dims=by_row, kind="metric", flops=per_element(2), tol=tol,
+        shape=shape,
+        dims=by_row,
+        kind="metric",
+        flops=per_element(2),
+        tol=tol,
         example=lambda rng, rows, width: (draw(rng, rows, width)[0], attrs or {}),
     )
 
@@ -731,7 +745,9 @@ def argmax_agrees(p, t):
 
 
 @metric(
-    pair_shape, tol=0.5, draw_target=lambda rng, rows, width: 1.0 * (rng.uniform(size=(rows, width)) < 0.5),
+    pair_shape,
+    tol=0.5,
+    draw_target=lambda rng, rows, width: 1.0 * (rng.uniform(size=(rows, width)) < 0.5),
     attrs={"threshold": 0.3},
 )
 def threshold_agrees(p, t, *, threshold=0.5):

@@ -65,9 +65,7 @@ def philox4x32(
     return c0, c1, c2, c3
 
 
-def random_bits(
-    rows: int, width: int, seed: int, stream: int, iteration: int, first_row: int = 0
-) -> np.ndarray:
+def random_bits(rows: int, width: int, seed: int, stream: int, iteration: int, first_row: int = 0) -> np.ndarray:
     """Return 32 random bits for every element of a block of rows.
 
     This is the definition that the C kernels follow. Element e of row r has group g = e // 64, word

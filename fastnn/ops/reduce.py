@@ -63,9 +63,7 @@ def spread_shape(dy, like, **attrs):
     dims=lambda ins, outs: each(outs, ins),
     kind="reduction",
     tol=0.5,
-    example=lambda rng, rows, width: (
-        (rng.standard_normal(()), rng.standard_normal((rows, width))), {"mean": 1}
-    ),
+    example=lambda rng, rows, width: ((rng.standard_normal(()), rng.standard_normal((rows, width))), {"mean": 1}),
 )
 def spread(dy, like, *, mean=0):
     """Gradient of `sum`: an array like `like`, everywhere `dy`, or ``dy / like.size`` with `mean`."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import invalid
 
-Shape = tuple[int | None, ...]
+Shape = tuple[Any, ...]  # ints, and None first for the rows of the batch
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -101,9 +101,7 @@ class Op:
     kernel: str | None = None
     grad: Callable[..., list[Any]] | None = None
     kind: str = "elementwise"
-    flops: Callable[[list[Any], list[Any]], float] = field(
-        default=lambda ins, outs: sum(math.prod(s) for s in outs)
-    )
+    flops: Callable[[list[Any], list[Any]], float] = field(default=lambda ins, outs: sum(math.prod(s) for s in outs))
     tol: float | Callable[..., Any] = 1.0
     example: Callable[..., Any] | None = None
     inplace: tuple[int, ...] = ()
@@ -143,7 +141,9 @@ def same(*shapes: Shape, **attrs: Any) -> Shape:
     for shape in shapes[1:]:
         if shape != shapes[0]:
             raise invalid(
-                "shape", " and ".join(map(str, shapes)), "inputs of equal shape",
+                "shape",
+                " and ".join(map(str, shapes)),
+                "inputs of equal shape",
                 "reshape one of them; only a Python number is broadcast",
             )
     return shapes[0]
@@ -218,8 +218,12 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
 def composition(function: Callable[..., Any]) -> Callable[..., Any]:
     """Enter a function that is made of other operations; it records them and has no kernel."""
     row = Op(
-        name=function.__name__, reference=function, kernel=None, kind="composition",
-        shape=same, dims=each,
+        name=function.__name__,
+        reference=function,
+        kernel=None,
+        kind="composition",
+        shape=same,
+        dims=each,
     )
     assert row.name not in OPS, f"two rows named {row.name!r}"
     OPS[row.name] = row

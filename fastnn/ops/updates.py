@@ -21,7 +21,9 @@ def slots_shape(w, g, *slots, **attrs):
     for shape in (g, *slots):
         if shape is not None and shape != w:
             raise invalid(
-                "gradient or slot", f"shape {shape}", f"shape {w}, that of the variable",
+                "gradient or slot",
+                f"shape {shape}",
+                f"shape {w}, that of the variable",
                 "build the optimizer for these variables",
             )
     if len(scalars) != 1 or scalars[0] == 0:
@@ -118,9 +120,7 @@ def draw_rmsprop(rng, rows, width):
 
 def rmsprop_bound(w, g, v, mom, avg, scalars, *, rho, momentum=0.0, epsilon):
     lr = scalars[0]
-    new_w, new_v, new_mom, new_avg = rmsprop(
-        w, g, v, mom, avg, scalars, rho=rho, momentum=momentum, epsilon=epsilon
-    )
+    new_w, new_v, new_mom, new_avg = rmsprop(w, g, v, mom, avg, scalars, rho=rho, momentum=momentum, epsilon=epsilon)
     # Each term of v and avg: a constant rounded to float32, one product or two, the fused sum.
     error_v = rounded(rho * v, (1 - rho) * g * g, result=new_v, roundings=2)
     error_avg = None if avg is None else rounded(rho * avg, (1 - rho) * g, result=new_avg, roundings=2)
@@ -193,9 +193,7 @@ def draw_adam(rng, rows, width):
 
 
 def adam_bound(w, g, m, v, vhat, scalars, *, beta_1, beta_2, epsilon):
-    new_w, new_m, new_v, new_vhat = adam(
-        w, g, m, v, vhat, scalars, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
-    )
+    new_w, new_m, new_v, new_vhat = adam(w, g, m, v, vhat, scalars, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
     # The difference, 1 - beta rounded to float32, the fused sum.
     error_m = rounded((1 - beta_1) * (g - m), result=new_m, roundings=2)
     error_v = rounded((1 - beta_2) * (g * g - v), result=new_v, roundings=2)

@@ -18,9 +18,7 @@ TRAINING: dict[str, Any] = {"color": "#0072B2", "label": "training"}
 VALIDATION: dict[str, Any] = {"color": "#D55E00", "label": "validation", "linestyle": "--"}
 
 
-def plot_history(
-    history: Any, path: str | os.PathLike[str] | None = None, title: str | None = None
-) -> Figure:
+def plot_history(history: Any, path: str | os.PathLike[str] | None = None, title: str | None = None) -> Figure:
     """Draw the training curves: one panel for the loss and one per metric.
 
     The figure belongs to the caller alone: matplotlib's pyplot and its global state are not touched.
