@@ -70,9 +70,7 @@ def as_float32(args: Any) -> list[np.ndarray | None]:
 
 def as_float64(args: Any) -> list[np.ndarray | None]:
     """The same values in float64, for the reference."""
-    return [
-        None if a is None else a.astype(np.float64) if a.dtype == np.float32 else a for a in as_float32(args)
-    ]
+    return [None if a is None else a.astype(np.float64) if a.dtype == np.float32 else a for a in as_float32(args)]
 
 
 def reference(row: Op, args: Any, attrs: dict[str, Any], seed: int = 5, iteration: int = 3) -> list[np.ndarray]:

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import NonFiniteError, invalid, unknown
+from ..errors import NonFiniteError, check_number, invalid, name_layer, show, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetric
@@ -96,6 +97,7 @@ class Trainer(Layer):
                     "give each metric a name of its own",
                 )
             self._objective = Objective(loss, resolved[0], resolved[1], optimizer)
+            self.reset_metrics()
         return self._objective
 
     # fit
@@ -154,12 +156,15 @@ class Trainer(Layer):
         NonFiniteError
             See `on_nonfinite`.
         RuntimeError
-            The model is being trained by another thread.
+            The model is not compiled, or is being trained by another thread.
         """
+        self._require_compiled()
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         if on_nonfinite not in POLICIES:
             raise unknown("on_nonfinite", on_nonfinite, POLICIES)
+        if shuffle not in (True, False):
+            raise invalid("shuffle", show(shuffle), "True or False", "pass one of them", TypeError)
         if validation_data is not None and (
             not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3)
         ):
@@ -170,33 +175,30 @@ class Trainer(Layer):
                 "pass a tuple",
                 TypeError,
             )
-        x = self._features(x)
-        data.equal_lengths(x=x, y=data.numbers("y", y), sample_weight=sample_weight)
-        y = data.numbers("y", y)
-        if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
-        train = self._data(x, y, sample_weight, class_weight)
-        validation = None
-        if validation_data is not None:
-            vx, vy, vw = (*validation_data, None)[:3]
-            vx = self._features(vx, "validation_data[0]")
-            data.equal_lengths(x=vx, y=vy, sample_weight=vw)
-            validation = self._data(vx, data.numbers("validation_data[1]", vy), vw, None, "validation_data[1]")
-        samples = len(x)
         with self._exclusively():
-            executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
-            steps = -(-samples // batch_size)
-            history, shown = History(), [ProgbarLogger(verbose)] if verbose else []
-            called = CallbackList(
-                [*as_list(callbacks), history, *shown],
-                self,
-                epochs=epochs,
-                steps=steps,
-                samples=samples,
-                batch_size=batch_size,
-                verbose=verbose,
-                mode="fit",
-            )
+            with self._undone_on_error("_objective", "history"):
+                x, y, sample_weight = self._samples(x, y, sample_weight)
+                if validation_split and validation_data is None:
+                    (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
+                train = self._data(x, y, sample_weight, class_weight)
+                validation = None
+                if validation_data is not None:
+                    names = tuple(f"validation_data[{i}]" for i in range(3))
+                    vx, vy, vw = self._samples(*(*validation_data, None)[:3], names)
+                    validation = self._data(vx, vy, vw, None, names[1])
+                samples, history = len(x), History()
+                shown = [] if verbose == 0 else [ProgbarLogger(verbose)]
+                called = CallbackList(
+                    [*as_list(callbacks), history, *shown],
+                    self,
+                    epochs=epochs,
+                    steps=-(-samples // batch_size),
+                    samples=samples,
+                    batch_size=batch_size,
+                    verbose=verbose,
+                    mode="fit",
+                )
+                executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
@@ -238,11 +240,12 @@ class Trainer(Layer):
         return self._on_batch(EVALUATE, x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
-        x, y = self._features(x), data.numbers("y", y)
-        data.equal_lengths(x=x, y=y, sample_weight=sample_weight)
-        batch = self._data(x, y, sample_weight, class_weight)
+        self._require_compiled()
         with self._exclusively():
-            executor = self._executor(mode, plan_rows(len(x)), batch)
+            with self._undone_on_error("_objective"):
+                x, y, sample_weight = self._samples(x, y, sample_weight)
+                batch = self._data(x, y, sample_weight, class_weight)
+                executor = self._executor(mode, plan_rows(len(x)), batch)
             order = np.arange(len(x))
             *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode, reset=False)
         return logs if return_dict else flat(logs, self._metrics())
@@ -272,19 +275,21 @@ class Trainer(Layer):
             The loss alone when there are no metrics, else loss and metrics.
         """
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
-        x, y = self._features(x), data.numbers("y", y)
-        data.equal_lengths(x=x, y=y, sample_weight=sample_weight)
-        prepared = self._data(x, y, sample_weight, None)
-        called = CallbackList(
-            [*([ProgbarLogger(verbose)] if verbose else []), *as_list(callbacks)],
-            self,
-            steps=-(-len(x) // batch_size),
-            samples=len(x),
-            batch_size=batch_size,
-            verbose=verbose,
-            mode="evaluate",
-        )
+        self._require_compiled()
         with self._exclusively():
+            with self._undone_on_error("_objective"):
+                x, y, sample_weight = self._samples(x, y, sample_weight)
+                prepared = self._data(x, y, sample_weight, None)
+                called = CallbackList(
+                    [*([] if verbose == 0 else [ProgbarLogger(verbose)]), *as_list(callbacks)],
+                    self,
+                    steps=-(-len(x) // batch_size),
+                    samples=len(x),
+                    batch_size=batch_size,
+                    verbose=verbose,
+                    mode="evaluate",
+                )
+                self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
             logs = self._evaluate(prepared, batch_size, called)
         return logs if return_dict else flat(logs, self._metrics())
 

@@ -1,0 +1,82 @@
+"""What is measured: small networks with their data, given as plain NumPy arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FIVE_LAYERS = (784, 200, 100, 60, 30, 10)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Training of one dense network.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Features, units of each layer. The last layer is linear for "mse", softmax for "crossentropy".
+    batch : int
+    steps : int
+        Steps of one round; its rows, `steps` times `batch`, are an epoch of the synthetic data.
+    activation : {"relu", "sigmoid"}
+        Of the hidden layers.
+    optimizer : {"adam", "sgd"}
+        Adam with rate 0.001 and epsilon 1e-7, or gradient descent with rate 0.01.
+    loss : {"crossentropy", "mse"}
+        Cross-entropy with integer labels, or the mean squared error.
+    dropout : float
+        Rate behind each of the last three hidden layers; 0 for none.
+    """
+
+    sizes: tuple[int, ...]
+    batch: int
+    steps: int
+    activation: str = "relu"
+    optimizer: str = "adam"
+    loss: str = "crossentropy"
+    dropout: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Learning rate."""
+        return 0.001 if self.optimizer == "adam" else 0.01
+
+    @property
+    def dropped(self) -> range:
+        """Numbers of the layers, counted from 1, that dropout follows."""
+        hidden = len(self.sizes) - 2
+        return range(hidden - 2, hidden + 1) if self.dropout else range(0)
+
+    @property
+    def flops(self) -> float:
+        """Operations of the matrix products of one step; the first layer has no gradient by its input."""
+        products = [i * o for i, o in zip(self.sizes, self.sizes[1:], strict=False)]
+        return 2.0 * self.batch * (3 * sum(products) - products[0])
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features in float32 and targets (int64 labels or float32 values) that can be learned."""
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal((self.steps * self.batch, self.sizes[0]), dtype=np.float32)
+        teacher = rng.standard_normal((self.sizes[0], self.sizes[-1]), dtype=np.float32)
+        scores = x @ teacher / np.float32(np.sqrt(self.sizes[0]))
+        return x, scores.argmax(1) if self.loss == "crossentropy" else np.sin(scores)
+
+    def weights(self) -> list[np.ndarray]:
+        """First weights in float32, kernel (inputs, outputs) and bias of each layer: Glorot uniform, zero."""
+        rng, made = np.random.default_rng(2), []
+        for i, o in zip(self.sizes, self.sizes[1:], strict=False):
+            limit = np.sqrt(6 / (i + o))
+            made += [rng.uniform(-limit, limit, (i, o)).astype(np.float32), np.zeros(o, np.float32)]
+        return made
+
+
+WORKLOADS = {
+    "W1": Workload((784, 10), 128, 300, optimizer="sgd"),
+    "W2a": Workload(FIVE_LAYERS, 32, 600),
+    "W2b": Workload(FIVE_LAYERS, 128, 300),
+    "W2c": Workload(FIVE_LAYERS, 1024, 40),
+    "W2s": Workload(FIVE_LAYERS, 100, 300, activation="sigmoid"),
+    "W2d": Workload(FIVE_LAYERS, 100, 300, dropout=0.5),
+    "W3a": Workload((8, 512, 512, 512, 1), 32, 200, loss="mse"),
+    "W4": Workload((10, 46, 46, 10), 128, 1000, loss="mse"),
+}

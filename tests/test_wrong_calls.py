@@ -1,0 +1,457 @@
+"""Every wrong call: the right type, a message of four parts, and nothing changed by it."""
+
+import re
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import (
+    activations, callbacks, config, initializers, layers, losses, metrics, ops, optimizers, regularizers, schedules,
+    utils,
+)
+
+PARTS = re.compile(r".+: received .+; expected .+; to fix it, .+\.", re.S)
+
+RNG = np.random.default_rng(3)
+X = RNG.standard_normal((12, 4)).astype(np.float32)  # 12 samples of 4 features
+Y = np.arange(12) % 3  # labels of 3 classes
+HOT = np.eye(3, dtype=np.float32)[Y]
+WEIGHTS = np.linspace(0.5, 1.5, 12)
+
+
+def model(loss="sparse_categorical_crossentropy", built=True, compiled=True, optimizer="adam"):
+    """4-5-3 with dropout; built ones have been trained for two steps."""
+    fastnn.set_random_seed(5)
+    made = fastnn.Sequential([
+        layers.Dense(5, activation="tanh", name="hidden", **({"input_shape": (4,)} if built else {})),
+        layers.Dropout(0.25, name="dropout"),
+        layers.Dense(3, activation="softmax", name="output"),
+    ], name="small")
+    if compiled:
+        made.compile(optimizer, loss, metrics=["accuracy"])
+    if built and compiled:
+        train(made)
+    return made
+
+
+def train(made):
+    """Two steps on the data that belong to the loss."""
+    if made.optimizer is None:
+        made.compile("adam", "sparse_categorical_crossentropy")
+    labels = made.loss.name.startswith("sparse")
+    made.fit(X, Y if labels else HOT, batch_size=8, verbose=0)
+
+
+def scheduled():
+    return model(optimizer=optimizers.SGD(schedules.ExponentialDecay(0.1, 10, 0.5)))
+
+
+MODELS = {
+    "model": model,
+    "one-hot model": lambda: model("categorical_crossentropy"),
+    "unbuilt model": lambda: model(built=False),
+    "uncompiled model": lambda: model(compiled=False),
+    "unbuilt, uncompiled model": lambda: model(built=False, compiled=False),
+    "empty model": lambda: fastnn.Sequential(),
+    "model with a schedule": scheduled,
+}
+
+
+def state(made):
+    """All that a wrong call could have changed."""
+    slots = [] if made.optimizer is None else [
+        (name, slot.numpy().tobytes())
+        for of_variable in made.optimizer._slots.values() for name, slot in of_variable.items()
+    ]
+    return {
+        "weights": [w.tobytes() for w in made.get_weights()],
+        "slots": slots,
+        "iterations": made.optimizer and made.optimizer.iterations,
+        "objects": [id(o) for o in (made.optimizer, made.loss, made.history, *made.layers)],
+        "built": [made.built, *(layer.built for layer in made.layers)],
+        "shape": made.input_shape if made.built else made.build_shape,
+        "config": repr(made.get_config()["layers"] and [(type(la), la.name, la.trainable) for la in made.layers]),
+        "history": made.history and (made.history.epoch, repr(made.history.history)),
+        "rate": made.optimizer and made.optimizer.learning_rate,
+        "logs": (made.history and made._logs(), made.stop_training),
+        "settings": (config.floatx(), config.num_threads(), config.seed(), repr(np.random.get_state())),
+    }
+
+
+def with_environment(name, value, function, *args):
+    """Call with an environment variable set."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        return function(*args)
+
+
+def threads(n):
+    with fastnn.threads(n):
+        raise AssertionError("a wrong number of threads was accepted")
+
+
+def set_rate(made, value):
+    made.optimizer.learning_rate = value
+
+
+def with_nan(array):
+    return np.where(np.arange(array.size).reshape(array.shape) == 3, np.nan, array)
+
+
+def concatenated(y_true, y_pred):
+    """A loss written with NumPy instead of fastnn.ops."""
+    return np.concatenate([y_true, y_pred])
+
+
+def mean_of_the_batch(y_true, y_pred):
+    """A loss that returns one number instead of one per sample."""
+    return ops.mean(losses.mean_squared_error(y_true, y_pred))
+
+
+def with_value_condition(x):
+    """An activation that looks at values while the model is recorded."""
+    return x if x[0] else -x if not hasattr(x, "recorder") else (x if x else -x)
+
+
+# name: (call, error, what the message says)
+WRONG = {
+    "model": {
+        # fit: x
+        "fit-nothing": (lambda m: m.fit(), TypeError, "x: received None"),
+        "fit-x-none": (lambda m: m.fit(None, Y), TypeError, "x: received None"),
+        "fit-x-empty": (lambda m: m.fit(X[:0], Y[:0]), ValueError, "at least one sample"),
+        "fit-x-scalar": (lambda m: m.fit(3.0, Y), ValueError, "x: received 3.0"),
+        "fit-x-wide": (lambda m: m.fit(np.ones((12, 5)), Y), ValueError, r"'hidden'.*shape \(12, 5\)"),
+        "fit-x-vector": (lambda m: m.fit(X[:, 0], Y), ValueError, r"'hidden'.*shape \(12, 1\)"),
+        "fit-x-rank": (lambda m: m.fit(X[:, :, None], Y), ValueError, r"'hidden'.*shape \(12, 4, 1\)"),
+        "fit-x-object": (lambda m: m.fit(X.astype(object), Y), TypeError, "object"),
+        "fit-x-string": (lambda m: m.fit(X.astype(str), Y), TypeError, "convert it to float32"),
+        "fit-x-complex": (lambda m: m.fit(X + 1j, Y), TypeError, "complex"),
+        "fit-x-float16": (lambda m: m.fit(X.astype(np.float16), Y), TypeError, "float16"),
+        "fit-x-longdouble": (lambda m: m.fit(X.astype(np.longdouble), Y), TypeError, "x: received an array"),
+        "fit-x-dates": (lambda m: m.fit(X.astype(int).astype("M8[s]"), Y), TypeError, "datetime64"),
+        "fit-x-ragged": (lambda m: m.fit([[1.0, 2.0, 3.0, 4.0], [1.0]], Y[:2]), TypeError, "equally long"),
+        "fit-x-generator": (lambda m: m.fit((row for row in X), Y), TypeError, "generator"),
+        "fit-x-dict": (lambda m: m.fit({"x": X}, Y), TypeError, "x: received"),
+        # fit: y
+        "fit-y-none": (lambda m: m.fit(X), TypeError, "y: received None"),
+        "fit-y-short": (lambda m: m.fit(X, Y[:5]), ValueError, "y: received 5 samples; expected 12 samples"),
+        "fit-y-empty": (lambda m: m.fit(X, []), ValueError, "y: received .*at least one sample"),
+        "fit-y-scalar": (lambda m: m.fit(X, 1), ValueError, "y: received 1"),
+        "fit-y-string": (lambda m: m.fit(X, ["cat"] * 12), TypeError, "y: received"),
+        "fit-y-object": (lambda m: m.fit(X, [None] * 12), TypeError, "y: received"),
+        "fit-y-ragged": (lambda m: m.fit(X, [[1], [1, 2]] * 6), TypeError, "y: received"),
+        "fit-y-one-hot": (lambda m: m.fit(X, HOT), ValueError, "'output'.*categorical_crossentropy"),
+        "fit-y-too-large": (lambda m: m.fit(X, Y + 1), ValueError, "y: .*labels from 1 to 3.*from 0 to 2"),
+        "fit-y-negative": (lambda m: m.fit(X, Y - 1), ValueError, "y: .*labels from -1 to 1.*from 0 to 2"),
+        "fit-y-fractional": (lambda m: m.fit(X, Y / 2), ValueError, "y: .*0.5"),
+        "fit-y-nan": (lambda m: m.fit(X, with_nan(Y)), ValueError, "y: .*nan"),
+        "fit-y-huge": (lambda m: m.fit(X, Y + 2**40), ValueError, "y: .*labels"),
+        # fit: numbers
+        "batch-size-0": (lambda m: m.fit(X, Y, batch_size=0), ValueError, "batch_size: received 0"),
+        "batch-size-negative": (lambda m: m.fit(X, Y, batch_size=-4), ValueError, "batch_size: received -4"),
+        "batch-size-float": (lambda m: m.fit(X, Y, batch_size=4.0), TypeError, "batch_size: received 4.0"),
+        "batch-size-string": (lambda m: m.fit(X, Y, batch_size="4"), TypeError, "batch_size: received '4'"),
+        "batch-size-bool": (lambda m: m.fit(X, Y, batch_size=True), TypeError, "batch_size: received True"),
+        "batch-size-huge": (lambda m: m.fit(X, Y, batch_size=2**31), ValueError, "batch_size: received"),
+        "epochs-negative": (lambda m: m.fit(X, Y, epochs=-1), ValueError, "epochs: received -1"),
+        "epochs-float": (lambda m: m.fit(X, Y, epochs=1.5), TypeError, "epochs: received 1.5"),
+        "epochs-none": (lambda m: m.fit(X, Y, epochs=None), TypeError, "epochs: received None"),
+        "initial-epoch-negative": (lambda m: m.fit(X, Y, initial_epoch=-1), ValueError, "initial_epoch: received"),
+        "initial-epoch-string": (lambda m: m.fit(X, Y, initial_epoch="0"), TypeError, "initial_epoch: received"),
+        "verbose-3": (lambda m: m.fit(X, Y, verbose=3), ValueError, "verbose: received 3"),
+        "verbose-string": (lambda m: m.fit(X, Y, verbose="loud"), ValueError, "verbose: received 'loud'"),
+        "verbose-none": (lambda m: m.fit(X, Y, verbose=None), ValueError, "verbose: received None"),
+        "shuffle-string": (lambda m: m.fit(X, Y, shuffle="batch", verbose=0), (TypeError, ValueError), "shuffle: received"),
+        "on-nonfinite": (lambda m: m.fit(X, Y, on_nonfinite="stop"), ValueError, "on_nonfinite: .*'stop'.*'skip'"),
+        # fit: validation
+        "split-1": (lambda m: m.fit(X, Y, validation_split=1.0), ValueError, "validation_split: received 1.0"),
+        "split-negative": (lambda m: m.fit(X, Y, validation_split=-0.1), ValueError, "validation_split: received"),
+        "split-string": (lambda m: m.fit(X, Y, validation_split="0.1"), TypeError, "validation_split: received"),
+        "split-bool": (lambda m: m.fit(X, Y, validation_split=True), TypeError, "validation_split: received"),
+        "split-nan": (lambda m: m.fit(X, Y, validation_split=np.nan), ValueError, "validation_split: received"),
+        "split-nothing-left": (lambda m: m.fit(X, Y, validation_split=0.99), ValueError, "0.99 of 12 samples"),
+        "validation-array": (lambda m: m.fit(X, Y, validation_data=X), TypeError, "validation_data: received"),
+        "validation-x-only": (lambda m: m.fit(X, Y, validation_data=(X,)), TypeError, "validation_data: received"),
+        "validation-four": (lambda m: m.fit(X, Y, validation_data=(X, Y, WEIGHTS, 1)), TypeError, "validation_data"),
+        "validation-x": (lambda m: m.fit(X, Y, validation_data=(X[:, :3], Y)), ValueError,
+                         r"'hidden'.*validation_data\[0\]"),
+        "validation-y": (lambda m: m.fit(X, Y, validation_data=(X, Y + 5)), ValueError, r"validation_data\[1\]"),
+        "validation-y-none": (lambda m: m.fit(X, Y, validation_data=(X, None)), TypeError, r"validation_data\[1\]"),
+        "validation-y-scalar": (lambda m: m.fit(X, Y, validation_data=(X, 1)), ValueError, r"validation_data\[1\]"),
+        "validation-lengths": (lambda m: m.fit(X, Y, validation_data=(X, Y[:3])), ValueError,
+                               r"validation_data\[1\]: received 3 samples"),
+        "validation-weights": (lambda m: m.fit(X, Y, validation_data=(X, Y, -WEIGHTS)), ValueError, "negative"),
+        "validation-weights-short": (lambda m: m.fit(X, Y, validation_data=(X, Y, WEIGHTS[:3])), ValueError,
+                                     r"validation_data\[2\]: received 3 samples"),
+        # fit: weights
+        "weights-scalar": (lambda m: m.fit(X, Y, sample_weight=2.0), ValueError, "sample_weight: received 2.0"),
+        "weights-short": (lambda m: m.fit(X, Y, sample_weight=WEIGHTS[:3]), ValueError, "sample_weight: received 3"),
+        "weights-matrix": (lambda m: m.fit(X, Y, sample_weight=HOT), ValueError, "sample_weight: .*one weight"),
+        "weights-string": (lambda m: m.fit(X, Y, sample_weight=["1"] * 12), TypeError, "sample_weight: received"),
+        "weights-negative": (lambda m: m.fit(X, Y, sample_weight=-WEIGHTS), ValueError, "negative or non-finite"),
+        "weights-nan": (lambda m: m.fit(X, Y, sample_weight=with_nan(WEIGHTS)), ValueError, "non-finite weight"),
+        "weights-infinite": (lambda m: m.fit(X, Y, sample_weight=WEIGHTS / 0.0), ValueError, "non-finite weight"),
+        "weights-split": (lambda m: m.fit(X, Y, sample_weight=5, validation_split=0.5), ValueError, "sample_weight: "),
+        "class-weight-list": (lambda m: m.fit(X, Y, class_weight=[1, 2, 3]), TypeError, "class_weight: received"),
+        "class-weight-missing": (lambda m: m.fit(X, Y, class_weight={0: 1.0}), ValueError, "class_weight: .*class 1"),
+        "class-weight-negative": (lambda m: m.fit(X, Y, class_weight={0: 1, 1: 1, 2: -1}), ValueError, "negative"),
+        "class-weight-string": (lambda m: m.fit(X, Y, class_weight={0: 1, 1: 1, 2: "a"}), TypeError, "class_weight: "),
+        # fit: callbacks
+        "callbacks-class": (lambda m: m.fit(X, Y, callbacks=[callbacks.EarlyStopping]), TypeError, "call the class"),
+        "callbacks-function": (lambda m: m.fit(X, Y, callbacks=print), TypeError, "callbacks: received"),
+        "early-stopping-mode": (lambda m: callbacks.EarlyStopping(mode="least"), ValueError, "mode: .*'least'"),
+        "reduce-factor": (lambda m: callbacks.ReduceLROnPlateau(factor=1.0), ValueError, "factor: received 1.0"),
+        "scheduler-number": (lambda m: callbacks.LearningRateScheduler(0.1), TypeError, "schedule: received 0.1"),
+        "scheduler-result": (
+            lambda m: m.fit(X, Y, verbose=0, callbacks=callbacks.LearningRateScheduler(lambda epoch: None)),
+            TypeError, "result of schedule: received None"),
+        "lambda-hook": (lambda m: callbacks.LambdaCallback(on_epoch=print), ValueError, "'on_epoch_end'"),
+        # other calls
+        "evaluate-nothing": (lambda m: m.evaluate(), TypeError, "x: received None"),
+        "evaluate-y-none": (lambda m: m.evaluate(X), TypeError, "y: received None"),
+        "evaluate-y-short": (lambda m: m.evaluate(X, Y[:4]), ValueError, "y: received 4 samples"),
+        "evaluate-x": (lambda m: m.evaluate(X[:, :2], Y), ValueError, r"'hidden'.*\(12, 2\)"),
+        "evaluate-batch-size": (lambda m: m.evaluate(X, Y, batch_size=0), ValueError, "batch_size: received 0"),
+        "evaluate-verbose": (lambda m: m.evaluate(X, Y, verbose=-1), ValueError, "verbose: received -1"),
+        "evaluate-weights": (lambda m: m.evaluate(X, Y, sample_weight=[[1]]), ValueError, "sample_weight: received"),
+        "evaluate-callbacks": (lambda m: m.evaluate(X, Y, callbacks=[1]), TypeError, "callbacks: received 1"),
+        "predict-none": (lambda m: m.predict(None), TypeError, "x: received None"),
+        "predict-empty": (lambda m: m.predict(X[:0]), ValueError, "at least one sample"),
+        "predict-x": (lambda m: m.predict(X[:, :2]), ValueError, r"'hidden'.*\(12, 2\)"),
+        "predict-sample": (lambda m: m.predict(X[0]), ValueError, r"'hidden'.*\(4, 1\)"),
+        "predict-string": (lambda m: m.predict([["a", "b", "c", "d"]]), TypeError, "x: received"),
+        "predict-batch-size": (lambda m: m.predict(X, batch_size=2.5), TypeError, "batch_size: received 2.5"),
+        "predict-verbose": (lambda m: m.predict(X, verbose="yes"), ValueError, "verbose: received 'yes'"),
+        "predict-on-batch": (lambda m: m.predict_on_batch([]), ValueError, "at least one sample"),
+        "call-string": (lambda m: m("image"), TypeError, "x: received 'image'"),
+        "call-training": (lambda m: m(X[:, :3], training=True), ValueError, "'hidden'"),
+        "train-on-batch-y": (lambda m: m.train_on_batch(X), TypeError, "y: received None"),
+        "train-on-batch-x": (lambda m: m.train_on_batch(X[0], Y[:4]), ValueError, "'hidden'"),
+        "train-on-batch-lengths": (lambda m: m.train_on_batch(X, Y[:2]), ValueError, "y: received 2 samples"),
+        "train-on-batch-labels": (lambda m: m.train_on_batch(X, Y + 9), ValueError, "y: .*labels"),
+        "test-on-batch-weights": (lambda m: m.test_on_batch(X, Y, [1]), ValueError, "sample_weight: received 1"),
+        "describe-mode": (lambda m: m.describe("training"), ValueError, "mode: .*'train'"),
+        "describe-batch-size": (lambda m: m.describe(batch_size=0), ValueError, "batch_size: received 0"),
+        "summary-line-length": (lambda m: m.summary(line_length=10), ValueError, "line_length: received 10"),
+        "get-layer-name": (lambda m: m.get_layer("hiden"), ValueError, "use 'hidden'"),
+        "get-layer-index": (lambda m: m.get_layer(index=7), ValueError, "index: received 7"),
+        "get-layer-nothing": (lambda m: m.get_layer(), ValueError, "index: received None"),
+        "get-layer-string": (lambda m: m.get_layer(index="0"), TypeError, "index: received '0'"),
+        # weights
+        "set-weights-none": (lambda m: m.set_weights(None), TypeError, "weights of 'small': received None"),
+        "set-weights-few": (lambda m: m.set_weights(m.get_weights()[:3]), ValueError, "received 3 arrays.*4 arrays"),
+        "set-weights-shape": (lambda m: m.set_weights([w.T for w in m.get_weights()]), ValueError, "'hidden/kernel'"),
+        "set-weights-last": (lambda m: m.set_weights([*m.get_weights()[:3], [1.0]]), ValueError, "'output/bias'"),
+        "set-weights-string": (lambda m: m.set_weights([w.astype(str) for w in m.get_weights()]), ValueError,
+                               "'hidden/kernel'"),
+        "set-weights-ragged": (lambda m: m.set_weights([[[1.0], [1.0, 2.0]]] * 4), (TypeError, ValueError), "weights? "),
+        "layer-set-weights": (lambda m: m.layers[0].set_weights([]), ValueError, "weights of 'hidden': received 0"),
+        "assign-shape": (lambda m: m.layers[0].kernel.assign([1.0]), ValueError, "'hidden/kernel'"),
+        # changing the model
+        "add-not-a-layer": (lambda m: m.add("relu"), TypeError, "layer: received 'relu'"),
+        "add-class": (lambda m: m.add(layers.Dense), TypeError, "with parentheses"),
+        "add-same-name": (lambda m: m.add(layers.Dense(2, name="hidden")), ValueError, "second layer named 'hidden'"),
+        "add-input": (lambda m: m.add(layers.Input((3,))), ValueError, "Input only at the beginning"),
+        "add-misfit": (lambda m: m.add(layers.Reshape((2, 2), name="square")), ValueError,
+                       r"'square' after the output of layer 'output' of shape \(None, 3\)"),
+        # compile
+        "compile-optimizer": (lambda m: m.compile("adm", "mse"), ValueError, "optimizer: .*use 'adam'"),
+        "compile-optimizer-none": (lambda m: m.compile(None, "mse"), TypeError, "optimizer: received None"),
+        "compile-optimizer-number": (lambda m: m.compile(0.1, "mse"), TypeError, "optimizer: received 0.1"),
+        "compile-loss": (lambda m: m.compile("adam", "crossentropy"), ValueError, "use 'binary_crossentropy'"),
+        "compile-no-loss": (lambda m: m.compile("adam"), TypeError, "loss: received None"),
+        "compile-loss-number": (lambda m: m.compile("adam", 2), TypeError, "loss: received 2"),
+        "compile-metric": (lambda m: m.compile("adam", "mse", metrics=["acuracy"]), ValueError, "use 'accuracy'"),
+        "compile-metric-number": (lambda m: m.compile("adam", "mse", metrics=[1]), TypeError, "metric: received 1"),
+        "compile-weighted": (lambda m: m.compile("sgd", "mse", weighted_metrics="ms"), ValueError, "use 'mse'"),
+        # the process
+        "set-threads-0": (lambda m: fastnn.set_num_threads(0), ValueError, "n: received 0"),
+        "set-threads-float": (lambda m: fastnn.set_num_threads(2.0), TypeError, "n: received 2.0"),
+        "set-threads-string": (lambda m: fastnn.set_num_threads("two"), TypeError, "n: received 'two'"),
+        "set-threads-many": (lambda m: fastnn.set_num_threads(10**6), ValueError, "n: received 1000000"),
+        "threads-0": (lambda m: threads(0), ValueError, "n: received 0"),
+        "threads-none": (lambda m: threads(None), TypeError, "n: received None"),
+        "seed-negative": (lambda m: fastnn.set_random_seed(-1), ValueError, "seed: received -1"),
+        "seed-large": (lambda m: fastnn.set_random_seed(2**32), ValueError, "seed: received 4294967296"),
+        "seed-float": (lambda m: fastnn.set_random_seed(1.0), TypeError, "seed: received 1.0"),
+        "seed-none": (lambda m: fastnn.set_random_seed(None), TypeError, "seed: received None"),
+        "floatx-16": (lambda m: config.set_floatx("float16"), ValueError, "floatx: received 'float16'.*'float32'"),
+        "floatx-type": (lambda m: config.set_floatx(np.float32), TypeError, "floatx: received"),
+        "isa-fit": (lambda m: with_environment("FASTNN_ISA", "sse9", m.fit, X, Y), ValueError, "FASTNN_ISA: .*'sse9'"),
+        "isa-predict": (lambda m: with_environment("FASTNN_ISA", "sse9", m.predict, X), ValueError, "FASTNN_ISA: "),
+        "threads-fit": (lambda m: with_environment("FASTNN_NUM_THREADS", "two", m.fit, X, Y), ValueError,
+                        "FASTNN_NUM_THREADS: received 'two'"),
+        "threads-predict": (lambda m: with_environment("FASTNN_NUM_THREADS", "0", m.predict, X), ValueError,
+                            "FASTNN_NUM_THREADS: received 0"),
+        "threads-evaluate": (lambda m: with_environment("FASTNN_NUM_THREADS", "-2", m.evaluate, X, Y), ValueError,
+                             "FASTNN_NUM_THREADS: received '-2'"),
+        # layers
+        "units-0": (lambda m: layers.Dense(0), ValueError, "units: received 0"),
+        "units-float": (lambda m: layers.Dense(3.0), TypeError, "units: received 3.0"),
+        "units-string": (lambda m: layers.Dense("3"), TypeError, "units: received '3'"),
+        "dense-activation": (lambda m: layers.Dense(3, activation="rleu"), ValueError, "activation: .*use .*'relu'"),
+        "dense-initializer": (lambda m: layers.Dense(3, kernel_initializer="glorot"), ValueError, "initializer: .*use "),
+        "dense-regularizer": (lambda m: layers.Dense(3, kernel_regularizer="l3"), ValueError, "regularizer: .*'l1'"),
+        "dense-typo": (lambda m: layers.Dense(3, activaton="relu"), (TypeError, ValueError), "use 'activation'"),
+        "dense-constraint": (lambda m: layers.Dense(3, kernel_constraint=abs), ValueError, "kernel_constraint: "),
+        "dense-name": (lambda m: layers.Dense(3, name=""), TypeError, "name: received ''"),
+        "dense-input-shape": (lambda m: layers.Dense(3, input_shape=("4",)), TypeError, "input_shape: received"),
+        "dense-input-dim": (lambda m: layers.Dense(3, input_dim=0), ValueError, "input_shape: received"),
+        "dense-scalars": (lambda m: layers.Dense(3, name="d")(np.ones(2)), ValueError, "'d'.*at least two axes"),
+        "dense-call": (lambda m: m.layers[0](X[:, :3]), ValueError, "'hidden'"),
+        "dense-call-string": (lambda m: m.layers[0](X.astype(str)), TypeError, "'hidden'.*array of numbers"),
+        "dense-call-float16": (lambda m: m.layers[0](X.astype(np.float16)), TypeError, "'hidden'.*float16"),
+        "input-none": (lambda m: layers.Input(None), TypeError, "shape: received None"),
+        "input-batch": (lambda m: layers.Input((None, 4)), TypeError, "shape: received"),
+        "input-negative": (lambda m: layers.Input((-4,)), ValueError, "shape: received"),
+        "activation-layer": (lambda m: layers.Activation("sigmod"), ValueError, "use 'sigmoid'"),
+        "dropout-1": (lambda m: layers.Dropout(1.0), ValueError, "rate: received 1.0"),
+        "dropout-negative": (lambda m: layers.Dropout(-0.5), ValueError, "rate: received -0.5"),
+        "dropout-string": (lambda m: layers.Dropout("half"), TypeError, "rate: received 'half'"),
+        "dropout-seed": (lambda m: layers.Dropout(0.5, seed=-1), ValueError, "seed: received -1"),
+        "dropout-noise": (lambda m: layers.Dropout(0.5, noise_shape=(1,)), ValueError, "noise_shape: received"),
+        "rescaling-string": (lambda m: layers.Rescaling("1/255"), TypeError, "scale: received '1/255'"),
+        "rescaling-nan": (lambda m: layers.Rescaling(np.nan), ValueError, "scale: received nan"),
+        "reshape-number": (lambda m: layers.Reshape(4), TypeError, "target_shape: received 4"),
+        "reshape-two-free": (lambda m: layers.Reshape((-1, -1)), ValueError, "target_shape: received"),
+        "reshape-zero": (lambda m: layers.Reshape((0, 4)), ValueError, "target_shape: received"),
+        "reshape-misfit": (lambda m: layers.Reshape((3, 3), name="r")(X), ValueError, r"'r'.*shape \(12, 4\)"),
+        # Sequential
+        "sequential-several": (lambda m: fastnn.Sequential(layers.Dense(1), layers.Dense(2)), TypeError, "one list"),
+        "sequential-one": (lambda m: fastnn.Sequential(layers.Dense(1)), TypeError, "one list of layers"),
+        "sequential-number": (lambda m: fastnn.Sequential(3), TypeError, "layers: received 3"),
+        "sequential-entry": (lambda m: fastnn.Sequential([4]), TypeError, "layer: received 4"),
+        "sequential-misfit": (
+            lambda m: fastnn.Sequential([layers.Input((4,)), layers.Dense(3, name="a"), layers.Reshape((5,), name="b")]),
+            ValueError, r"'b' after the output of layer 'a' of shape \(None, 3\)"),
+        "sequential-config": (
+            lambda m: fastnn.Sequential.from_config({"name": "m", "layers": [{"class_name": "Danse", "config": {}}]}),
+            ValueError, "use 'Dense'"),
+        # optimizers and schedules
+        "rate-negative": (lambda m: optimizers.SGD(-0.1), ValueError, "learning_rate: received -0.1"),
+        "rate-nan": (lambda m: optimizers.Adam(np.nan), ValueError, "learning_rate: received nan"),
+        "rate-string": (lambda m: optimizers.Adam("0.1"), TypeError, "learning_rate: received '0.1'"),
+        "rate-set": (lambda m: set_rate(m, -1), ValueError, "learning_rate: received -1"),
+        "momentum": (lambda m: optimizers.SGD(momentum=1.0), ValueError, "momentum: received 1.0"),
+        "beta-1": (lambda m: optimizers.Adam(beta_1=1), ValueError, "beta_1: received 1"),
+        "beta-2": (lambda m: optimizers.Adam(beta_2="0.9"), TypeError, "beta_2: received '0.9'"),
+        "epsilon": (lambda m: optimizers.RMSprop(epsilon=0), ValueError, "epsilon: received 0"),
+        "rho": (lambda m: optimizers.RMSprop(rho=-0.1), ValueError, "rho: received -0.1"),
+        "optimizer-get": (lambda m: optimizers.get("rmsprob"), ValueError, "use 'rmsprop'"),
+        "apply-gradients": (lambda m: m.optimizer.apply_gradients([(X, m.layers[0].kernel)]), ValueError,
+                            "'hidden/kernel'"),
+        "decay-rate": (lambda m: schedules.ExponentialDecay(-1, 10, 0.5), ValueError, "initial_learning_rate: "),
+        "decay-steps": (lambda m: schedules.ExponentialDecay(0.1, 0, 0.5), ValueError, "decay_steps: received 0"),
+        "decay-factor": (lambda m: schedules.ExponentialDecay(0.1, 10, "a"), TypeError, "decay_rate: received 'a'"),
+        # losses and metrics
+        "loss-get": (lambda m: losses.get("mean_square_error"), ValueError, "use 'mean_squared_error'"),
+        "loss-reduction": (lambda m: losses.MeanSquaredError(reduction="average"), ValueError, "reduction: "),
+        "loss-smoothing": (lambda m: losses.BinaryCrossentropy(label_smoothing=2), ValueError, "label_smoothing: "),
+        "loss-axis": (lambda m: losses.CategoricalCrossentropy(axis=0), ValueError, "axis: received 0"),
+        "loss-ignore-class": (lambda m: losses.SparseCategoricalCrossentropy(ignore_class=0), ValueError,
+                              "ignore_class: "),
+        "loss-shapes": (lambda m: losses.MeanSquaredError()(X, X[:, :2]), ValueError, "y: received"),
+        "metric-get": (lambda m: metrics.get("binary_acuracy"), ValueError, "use 'binary_accuracy'"),
+        "metric-threshold": (lambda m: metrics.BinaryAccuracy(threshold=1.5), ValueError, "threshold: received 1.5"),
+        "metric-k": (lambda m: metrics.SparseTopKCategoricalAccuracy(k=0), ValueError, "k: received 0"),
+        # initializers, regularizers, activations
+        "initializer-get": (lambda m: initializers.get("he_norml"), ValueError, "use 'he_normal'"),
+        "initializer-type": (lambda m: initializers.get(1), TypeError, "initializer: received 1"),
+        "initializer-stddev": (lambda m: initializers.RandomNormal(stddev=-1), ValueError, "stddev: received -1"),
+        "initializer-bounds": (lambda m: initializers.RandomUniform(1, 0), ValueError, "minval: received 1"),
+        "initializer-seed": (lambda m: initializers.GlorotUniform(seed="1"), TypeError, "seed: received '1'"),
+        "initializer-shape": (lambda m: initializers.Zeros()((2, -1)), ValueError, "shape: received"),
+        "constant-string": (lambda m: initializers.Constant("one"), TypeError, "value: received 'one'"),
+        "constant-shape": (lambda m: initializers.Constant([1.0, 2.0])((3,)), ValueError, "value: received"),
+        "regularizer-get": (lambda m: regularizers.get("L12"), ValueError, "regularizer: .*'l1'"),
+        "regularizer-negative": (lambda m: regularizers.L2(-0.1), ValueError, "l2: received -0.1"),
+        "regularizer-string": (lambda m: regularizers.L1("0.1"), TypeError, "l1: received '0.1'"),
+        "activation-get": (lambda m: activations.get("than"), ValueError, "use 'tanh'"),
+        "activation-type": (lambda m: activations.get(3), TypeError, "activation: received 3"),
+        "activation-option": (lambda m: activations.elu(X, alpha="a"), TypeError, "alpha: received 'a'"),
+        "softmax-axis": (lambda m: activations.softmax(X, axis=0), ValueError, "axis: received 0"),
+        "to-categorical": (lambda m: utils.to_categorical([0, -1]), ValueError, "label -1"),
+    },
+    "one-hot model": {
+        "labels-for-one-hot": (lambda m: m.fit(X, Y), ValueError, "'output'.*to_categorical"),
+        "one-hot-width": (lambda m: m.fit(X, HOT[:, :2]), ValueError, r"'output'.*\(samples, 3\)"),
+        "one-hot-rank": (lambda m: m.evaluate(X, HOT[:, :, None]), ValueError, "'output'"),
+        "one-hot-complex": (lambda m: m.train_on_batch(X, HOT * 1j), TypeError, "y: received"),
+    },
+    "unbuilt model": {
+        "unbuilt-fit-y": (lambda m: m.fit(X, Y + 7), ValueError, "y: .*labels"),
+        "unbuilt-fit-short": (lambda m: m.fit(X, Y[:3]), ValueError, "y: received 3 samples"),
+        "unbuilt-fit-verbose": (lambda m: m.fit(X, Y, verbose=9), ValueError, "verbose: received 9"),
+        "unbuilt-fit-callbacks": (lambda m: m.fit(X, Y, callbacks=1), TypeError, "callbacks: received 1"),
+        "unbuilt-validation": (lambda m: m.fit(X, Y, validation_data=(X[:, :2], Y)), ValueError, "'hidden'"),
+        "unbuilt-isa": (lambda m: with_environment("FASTNN_ISA", "mmx", m.fit, X, Y), ValueError, "FASTNN_ISA"),
+        "unbuilt-evaluate": (lambda m: m.evaluate(X, HOT), ValueError, "'output'"),
+        "unbuilt-train-on-batch": (lambda m: m.train_on_batch(X, None), TypeError, "y: received None"),
+        "unbuilt-predict": (lambda m: m.predict(X, verbose=7), ValueError, "verbose: received 7"),
+        "unbuilt-count": (lambda m: m.count_params(), ValueError, "count_params.*'small'.*not built"),
+        "unbuilt-input-shape": (lambda m: m.input_shape, ValueError, "input_shape"),
+        "unbuilt-output-shape": (lambda m: m.output_shape, ValueError, "not built"),
+        "unbuilt-describe": (lambda m: m.describe(), ValueError, "describe.*not built"),
+        "unbuilt-set-weights": (lambda m: m.set_weights([X]), ValueError, "weights of 'small'"),
+    },
+    "uncompiled model": {
+        "uncompiled-fit": (lambda m: m.fit(X, Y), RuntimeError, "'small': .*call model.compile"),
+        "uncompiled-evaluate": (lambda m: m.evaluate(X, Y), RuntimeError, "'small': .*call model.compile"),
+        "uncompiled-train-on-batch": (lambda m: m.train_on_batch(X, Y), RuntimeError, "call model.compile"),
+        "uncompiled-test-on-batch": (lambda m: m.test_on_batch(X, Y), RuntimeError, "call model.compile"),
+        "uncompiled-describe": (lambda m: m.describe(), RuntimeError, "call model.compile"),
+    },
+    "unbuilt, uncompiled model": {
+        "neither-fit": (lambda m: m.fit(X, Y), RuntimeError, "call model.compile"),
+        "neither-evaluate": (lambda m: m.evaluate(X, Y), RuntimeError, "call model.compile"),
+        "neither-train-on-batch": (lambda m: m.train_on_batch(X, Y), RuntimeError, "call model.compile"),
+    },
+    "empty model": {
+        "empty-predict": (lambda m: m.predict(X), ValueError, "no layers"),
+        "empty-build": (lambda m: m.build((None, 4)), ValueError, "no layers"),
+        "empty-pop": (lambda m: m.pop(), ValueError, "without layers"),
+        "empty-misfit": (lambda m: m.add(layers.Reshape((3,), input_shape=(4,), name="r")), ValueError, "'r'"),
+        "empty-twice": (lambda m: [m.add(layers.Input((4,))), m.add(layers.Input((4,)))], ValueError, "Input only"),
+    },
+    "model with a schedule": {
+        "rate-of-a-schedule": (lambda m: set_rate(m, 0.1), TypeError, "learning_rate: received 0.1.*schedule"),
+        "scheduler-and-schedule": (
+            lambda m: m.fit(X, Y, verbose=0, callbacks=callbacks.LearningRateScheduler(lambda epoch: 0.1)),
+            TypeError, "learning_rate: received 0.1"),
+        "reduce-and-schedule": (lambda m: set_rate(m, lambda: 0.1), TypeError, "learning_rate: received"),
+    },
+}
+CASES = [(kind, name, *row) for kind, rows in WRONG.items() for name, row in rows.items()]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Weights of each kind of model after it was made and trained, with no wrong call between."""
+    found = {}
+    for kind, make in MODELS.items():
+        made = make()
+        if made.layers:
+            train(made)
+        found[kind] = made.get_weights()
+    return found
+
+
+@pytest.mark.parametrize(("kind", "call", "error", "says"), [
+    pytest.param(kind, call, error, says, id=name) for kind, name, call, error, says in CASES
+])
+def test_wrong_call(kind, call, error, says, trained):
+    made = MODELS[kind]()
+    before = state(made)
+    with pytest.raises((ValueError, TypeError, RuntimeError)) as caught:
+        call(made)
+    message = str(caught.value)
+    assert isinstance(caught.value, error), f"{caught.type.__name__}: {message}"
+    assert PARTS.fullmatch(message), message
+    assert re.search(says, message, re.S), message
+    assert state(made) == before
+    if made.layers:
+        train(made)
+        for found, expected in zip(made.get_weights(), trained[kind], strict=True):
+            assert found.tobytes() == expected.tobytes()
