@@ -263,8 +263,8 @@ class ScikitLearn:
         self.mse = load.loss == "mse"
         self.y = self.y[:, 0] if self.y.shape[1:] == (1,) else self.y
         self.model = (MLPRegressor if self.mse else MLPClassifier)(
-            load.sizes[1:-1], "logistic" if load.activation == "sigmoid" else "relu", solver=load.optimizer,
-            alpha=0, batch_size=load.batch, learning_rate_init=load.rate, momentum=0, nesterovs_momentum=False,
+            hidden_layer_sizes=load.sizes[1:-1], activation={"relu": "relu", "sigmoid": "logistic"}[load.activation],
+            solver=load.optimizer, alpha=0, batch_size=load.batch, learning_rate_init=load.rate, momentum=0, nesterovs_momentum=False,
             epsilon=EPSILON, random_state=np.random.RandomState(0),
         )
         self.classes = {} if self.mse else {"classes": np.arange(load.sizes[-1])}

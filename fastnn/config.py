@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import invalid, unknown
+from .errors import invalid, show, unknown
 
 _floatx = "float32"
 _threads: int | None = None
@@ -47,7 +47,7 @@ def set_floatx(value: str) -> None:
 def check_threads(argument: str, n: object) -> int:
     """A thread count as an int of at least 1, or the error."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise invalid(argument, n, "a positive integer", "pass the number of threads", TypeError)
+        raise invalid(argument, show(n), "a positive integer", "pass the number of threads", TypeError)
     if not 1 <= n <= 1024:
         raise invalid(argument, n, "an integer from 1 to 1024", "pass the number of threads")
     return int(n)
@@ -100,16 +100,21 @@ def num_threads() -> int:
     The first of: `threads`, `set_num_threads`, ``FASTNN_NUM_THREADS``, and the smallest of the
     affinity mask, the cgroup quota, the physical cores and ``OMP_NUM_THREADS``.
     """
+    return explicit_threads() or default_threads()
+
+
+def explicit_threads() -> int | None:
+    """The number that somebody chose, or None."""
     explicit = getattr(_scoped, "threads", None) or _threads
     if explicit:
         return explicit
     name = "FASTNN_NUM_THREADS"
     text = os.environ.get(name, "").strip()
-    if text:
-        if not text.isdigit():
-            raise invalid(f"environment variable {name}", repr(text), "a positive integer", "correct or unset it")
-        return check_threads(f"environment variable {name}", int(text))
-    return default_threads()
+    if not text:
+        return None
+    if not text.isdigit():
+        raise invalid(f"environment variable {name}", repr(text), "a positive integer", "correct or unset it")
+    return check_threads(f"environment variable {name}", int(text))
 
 
 def force_threads() -> bool:
@@ -186,7 +191,7 @@ def set_random_seed(seed: int) -> None:
     """
     global _seed, _stream
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise invalid("seed", seed, "an integer from 0 to 2**32 - 1", "pass such an integer", TypeError)
+        raise invalid("seed", show(seed), "an integer from 0 to 2**32 - 1", "pass such an integer", TypeError)
     if not 0 <= seed < 2**32:
         raise invalid("seed", seed, "an integer from 0 to 2**32 - 1", "pass such an integer")
     random.seed(int(seed))

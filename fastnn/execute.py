@@ -254,7 +254,7 @@ class NumpyExecutor:
             buffer = program.buffers[i]
             area, memory = program.areas[buffer.area], areas[buffer.area]
             if area.kind == STEP:
-                memory = memory[batch]
+                memory = memory[batch : batch + 1]  # a view also where an entry is a scalar
             elif area.kind == ROWS:
                 memory = memory[first : first + rows]
             batched = area.kind == DATA and buffer.shape[:1] == (None,)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import invalid, unknown
+from .errors import check_number, invalid, show, unknown
 from .ops.table import Shape
 
 VALUES, LABELS = "values", "labels"
@@ -134,7 +134,7 @@ def sparse_categorical_crossentropy(
     """
     check_axis(axis)
     if ignore_class is not None:
-        raise invalid("ignore_class", ignore_class, "None (not provided yet)", "leave it out")
+        raise invalid("ignore_class", show(ignore_class), "None (not provided yet)", "leave it out")
     logits = y_pred if from_logits else logits_of(y_pred, "softmax")
     if logits is not None:
         return ops.sparse_categorical_crossentropy_from_logits(logits, y_true)[0]
@@ -149,7 +149,7 @@ def smooth(y_true: Any, smoothing: float, classes: int) -> Any:
 def check_axis(axis: Any) -> None:
     """Only the last axis is provided."""
     if axis != -1:
-        raise invalid("axis", axis, "-1 (other axes are not provided yet)", "move the classes to the last axis")
+        raise invalid("axis", show(axis), "-1 (other axes are not provided yet)", "move the classes to the last axis")
 
 
 class Loss:
@@ -311,18 +311,16 @@ class SparseCategoricalCrossentropy(LossFunction):
     ):
         check_axis(axis)
         if ignore_class is not None:
-            raise invalid("ignore_class", ignore_class, "None (not provided yet)", "leave it out")
+            raise invalid("ignore_class", show(ignore_class), "None (not provided yet)", "leave it out")
         super().__init__(sparse_categorical_crossentropy, name, reduction, from_logits=bool(from_logits))
 
 
 def checked_smoothing(value: Any) -> float:
     """A label smoothing from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise invalid("label_smoothing", value, "a number from 0 to 1", "pass for example 0.1")
-    return float(value)
+    return check_number("label_smoothing", value, 0, "a number from 0 to 1", "pass for example 0.1", 1)
 
 
-def align_target(y: np.ndarray, prediction: Shape, target: str) -> np.ndarray:
+def align_target(y: np.ndarray, prediction: Shape, target: str, argument: str = "y") -> np.ndarray:
     """Give targets the shape that goes with predictions of a shape (Keras' rule for a last axis of 1)."""
     wanted = prediction if target == VALUES else prediction[:-1]
     fits = y.shape[1:] == wanted[1:]
@@ -337,7 +335,7 @@ def align_target(y: np.ndarray, prediction: Shape, target: str) -> np.ndarray:
             fix = "use a sparse loss for integer labels, or utils.to_categorical on the targets"
         elif target == LABELS and y.ndim == len(prediction):
             fix = "use categorical_crossentropy for one-hot targets, or pass integer labels"
-        raise invalid("y", y, f"shape {sample} for predictions of shape {prediction}".replace("'", ""), fix)
+        raise invalid(argument, y, f"shape {sample} for predictions of shape {prediction}".replace("'", ""), fix)
     return y
 
 

@@ -1,12 +1,13 @@
 """Metrics: what training reports besides the loss. Sums are kept in float64, in sample order."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import losses, ops
-from .errors import invalid, unknown
+from .errors import check_number, invalid, show, unknown
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
 
@@ -120,9 +121,9 @@ class BinaryAccuracy(MeanMetric):
     """See `binary_accuracy`."""
 
     def __init__(self, name: str = "binary_accuracy", dtype: None = None, threshold: float = 0.5):
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
-            raise invalid("threshold", threshold, "a number between 0 and 1", "pass for example 0.5")
-        super().__init__(binary_accuracy, name, threshold=float(threshold))
+        low, high = math.ulp(0.0), math.nextafter(1, 0)
+        threshold = check_number("threshold", threshold, low, "a number between 0 and 1", "pass for example 0.5", high)
+        super().__init__(binary_accuracy, name, threshold=threshold)
 
 
 class CategoricalAccuracy(MeanMetric):
@@ -144,7 +145,7 @@ class SparseTopKCategoricalAccuracy(MeanMetric):
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: None = None):
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise invalid("k", k, "a positive integer", "pass how many of the largest predictions count")
+            raise invalid("k", show(k), "a positive integer", "pass how many of the largest predictions count")
         super().__init__(sparse_top_k_categorical_accuracy, name, LABELS, k=int(k))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import check_number, invalid, unknown
+from .errors import check_number, invalid, show, unknown
 from .record import Recorder, Symbolic
 from .schedules import LearningRateSchedule, power
 from .variable import Variable
@@ -66,7 +66,7 @@ class Optimizer:
         if isinstance(self._learning_rate, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
             raise invalid(
                 "learning_rate",
-                value,
+                show(value),
                 "a schedule, because this optimizer was made with one",
                 "make the optimizer with a float if a callback shall change it",
                 TypeError,
@@ -76,8 +76,10 @@ class Optimizer:
     def _rate(self, iteration: int) -> float:
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return float(rate(iteration))
-        return float(rate()) if callable(rate) else rate
+            rate = rate(iteration)
+        elif callable(rate):
+            rate = rate()
+        return check_number("learning_rate", rate, 0, "a finite number of at least 0", "correct what computes it")
 
     @staticmethod
     def _checked_rate(rate: Any) -> Any:

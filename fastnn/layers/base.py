@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, initializers
-from ..errors import invalid, name_layer
+from ..errors import invalid, name_layer, show, unknown
 from ..ops.table import Shape
 from ..record import Symbolic
 from ..variable import Variable
@@ -65,15 +65,19 @@ class Layer:
         trainable: bool = True,
         input_shape: tuple[int, ...] | int | None = None,
         input_dim: int | None = None,
+        **others: Any,
     ):
+        for argument in others:
+            known = {*inspect.signature(type(self)).parameters, *inspect.signature(Layer).parameters}
+            raise unknown(f"argument of {type(self).__name__}", argument, known - {"kwargs", "others"})
         if name is not None and (not isinstance(name, str) or not name):
-            raise invalid("name", name, "a non-empty string", "pass a string or leave it out", TypeError)
+            raise invalid("name", show(name), "a non-empty string", "pass a string or leave it out", TypeError)
+        given = (input_dim,) if input_dim is not None else input_shape
+        self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
         self.trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
-        given = (input_dim,) if input_dim is not None else input_shape
-        self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self._own: list[Variable] = []
         self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
 
@@ -126,7 +130,14 @@ class Layer:
         """
         dtype = dtype or config.floatx()
         initializer = initializers.get(initializer) or initializers.GlorotUniform()
-        value = initializer(tuple(shape), dtype=dtype)
+        value = np.asarray(initializer(tuple(shape), dtype=dtype))
+        if value.shape != tuple(shape):
+            raise invalid(
+                f"initializer of {self.name}/{name}",
+                value,
+                f"an array of shape {tuple(shape)}",
+                "return an array of the shape that it is called with",
+            )
         variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
         variable.path = f"{self.name}/{name}"
         self._own.append(variable)
@@ -139,9 +150,13 @@ class Layer:
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         if not isinstance(x, Symbolic):
             x = np.asarray(x)
-            if x.dtype.kind not in "fiub":
+            if x.dtype.kind not in "fiub" or x.dtype == np.float16:
                 raise invalid(
-                    f"input of layer {self.name!r}", x, "an array of numbers", "convert it to float32", TypeError
+                    f"input of layer {self.name!r}",
+                    show(x),
+                    "an array of numbers (no float16)",
+                    "convert it to float32",
+                    TypeError,
                 )
             if x.dtype.kind != "f":
                 x = x.astype(config.floatx())
@@ -159,11 +174,21 @@ class Layer:
             raise
 
     def ensure_built(self, input_shape: Shape) -> None:
-        """Build once; afterwards check that the shape is the one built for."""
+        """Build once; an error leaves the layer as it was."""
         if not self.built:
-            self.build(input_shape)
+            try:
+                self.build(input_shape)
+            except BaseException:
+                self.unbuild()
+                raise
             self.build_shape = input_shape
             self.built = True
+
+    def unbuild(self) -> None:
+        """Forget the weights; the next data make new ones."""
+        self.built, self.build_shape = False, None
+        self._own.clear()
+        self._regularizers.clear()
 
     @property
     def variables(self) -> list[Variable]:
@@ -228,16 +253,20 @@ class Layer:
 
         Raises
         ------
-        ValueError
-            Number or shape differ; no weight is changed.
+        ValueError, TypeError
+            Number, shape or type differ; no weight is changed.
         """
-        variables, arrays = self.variables, [np.asarray(w) for w in weights]
+        variables, fix = self.variables, "pass a list like the one get_weights() returns"
+        try:
+            arrays = [np.asarray(w) for w in weights]
+        except (ValueError, TypeError):  # not a list, or ragged lists in it
+            raise invalid(f"weights of {self.name!r}", show(weights), "a list of arrays", fix, TypeError) from None
         if len(arrays) != len(variables):
             raise invalid(
                 f"weights of {self.name!r}",
                 f"{len(arrays)} arrays",
                 f"{len(variables)} arrays",
-                "pass a list like the one get_weights() returns",
+                fix,
             )
         for v, a in zip(variables, arrays, strict=True):
             if a.shape != v.shape or a.dtype.kind not in "fiub":
@@ -245,7 +274,7 @@ class Layer:
                     f"weight {v.path!r}",
                     a,
                     f"an array of numbers of shape {v.shape}",
-                    "pass a list like the one get_weights() returns",
+                    fix,
                 )
         for v, a in zip(variables, arrays, strict=True):
             v.assign(a)
@@ -261,7 +290,7 @@ def sample_shape(argument: str, shape: Any) -> tuple[int, ...]:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
             raise invalid(
                 argument,
-                shape,
+                show(shape),
                 "a tuple of positive integers",
                 "pass the shape of one sample, such as (784,)",
                 TypeError,

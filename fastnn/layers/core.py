@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import activations, initializers, ops, regularizers
-from ..errors import invalid
+from ..errors import invalid, show
 from ..ops.table import Shape
 from .base import Layer, sample_shape
 
@@ -92,7 +92,7 @@ class Dense(Layer):
         **kwargs: Any,
     ):
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
-            raise invalid("units", units, "a positive integer", "pass the number of outputs", TypeError)
+            raise invalid("units", show(units), "a positive integer", "pass the number of outputs", TypeError)
         if not 0 < units < 2**31:
             raise invalid("units", units, "a positive integer below 2**31", "pass the number of outputs")
         for argument, value in (
@@ -101,15 +101,15 @@ class Dense(Layer):
             ("bias_constraint", bias_constraint),
         ):
             if value is not None:
-                raise invalid(argument, value, "None (not provided yet)", "leave it out")
-        super().__init__(**kwargs)
+                raise invalid(argument, show(value), "None (not provided yet)", "leave it out")
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        super().__init__(**kwargs)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:
@@ -167,8 +167,8 @@ class Activation(Layer):
     """
 
     def __init__(self, activation: Any, **kwargs: Any):
-        super().__init__(**kwargs)
         self.activation = activations.get(activation)
+        super().__init__(**kwargs)
 
     def call(self, x: Any) -> Any:
         return self.activation(x)

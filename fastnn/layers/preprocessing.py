@@ -1,9 +1,10 @@
 """Layers that prepare data inside the model."""
 
+import sys
 from typing import Any
 
 from .. import ops
-from ..errors import invalid
+from ..errors import check_number
 from .base import Layer
 
 
@@ -27,8 +28,7 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any):
         for argument, value in (("scale", scale), ("offset", offset)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise invalid(argument, value, "a number", "pass a Python number", TypeError)
+            check_number(argument, value, -sys.float_info.max, "a finite number", "pass for example 1 / 255")
         super().__init__(**kwargs)
         self.scale, self.offset = float(scale), float(offset)
 

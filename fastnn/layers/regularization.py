@@ -1,11 +1,12 @@
 """Layers that act only while training."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import config, ops
-from ..errors import invalid
+from ..errors import check_number, invalid, show
 from ..record import Symbolic
 from .base import Layer
 
@@ -37,16 +38,13 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any):
-        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
-            raise invalid("rate", rate, "a number from 0 to below 1", "pass the part of the inputs to drop", TypeError)
-        if not 0 <= rate < 1:
-            raise invalid("rate", rate, "a number from 0 to below 1", "pass the part of the inputs to drop")
+        expected, fix = "a number from 0 to below 1", "pass the part of the inputs to drop"
+        self.rate = check_number("rate", rate, 0, expected, fix, math.nextafter(1, 0))
         if noise_shape is not None:
-            raise invalid("noise_shape", noise_shape, "None (not provided yet)", "leave it out")
+            raise invalid("noise_shape", show(noise_shape), "None (not provided yet)", "leave it out")
         if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**32):
-            raise invalid("seed", seed, "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out")
+            raise invalid("seed", show(seed), "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out")
         super().__init__(**kwargs)
-        self.rate = float(rate)
         self.seed = seed
         self._stream = config.next_stream() if seed is None else int(seed)
         self._eager_calls = 0

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from .. import ops
-from ..errors import invalid
+from ..errors import invalid, show
 from ..ops.table import Shape
 from .base import Layer
 
@@ -53,7 +53,7 @@ class Reshape(Layer):
     def __init__(self, target_shape: tuple[int, ...], **kwargs: Any):
         if not isinstance(target_shape, (tuple, list)) or not all(isinstance(n, int) for n in target_shape):
             raise invalid(
-                "target_shape", target_shape, "a tuple of integers", "pass the shape of one sample", TypeError
+                "target_shape", show(target_shape), "a tuple of integers", "pass the shape of one sample", TypeError
             )
         if sum(n == -1 for n in target_shape) > 1 or any(n == 0 or n < -1 for n in target_shape):
             raise invalid(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid, show
+from ..errors import check_number, invalid, show
 from ..losses import LABELS, align_target
 from ..ops.table import Shape
 
@@ -58,25 +58,27 @@ def features(argument: str, value: Any, input_shape: Shape | None) -> np.ndarray
 
 def stored(array: np.ndarray, dtype: str) -> np.ndarray:
     """A C-contiguous array that a gather step reads: uint8 stays, all else becomes `dtype`."""
-    if array.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which training reports
-            array = np.ascontiguousarray(array, dtype)
-    return np.ascontiguousarray(array)
+    return contiguous(array, "uint8" if array.dtype == np.uint8 else dtype)
 
 
-def targets(argument: str, value: Any, prediction: Shape, kind: str, dtype: str) -> np.ndarray:
+def contiguous(array: np.ndarray, dtype: str) -> np.ndarray:
+    """The array in C order and of a dtype; copied only where it is not so already."""
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf, which training reports
+        return np.ascontiguousarray(array, dtype)
+
+
+def targets(argument: str, value: Any, prediction: Shape, kind: str, dtype: str, layer: str) -> np.ndarray:
     """Targets in the shape that goes with the predictions; labels are checked and become int32."""
-    array = align_target(numbers(argument, value), prediction, kind)
+    array = align_target(numbers(argument, value), prediction, kind, f"layer {layer!r}, {argument}")
     if kind != LABELS:
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(array, dtype)
+        return contiguous(array, dtype)
     classes = prediction[-1]
     low, high = array.min(), array.max()
-    if not (low >= 0 and high < classes) or (array.dtype.kind == "f" and not np.array_equal(array, np.floor(array))):
-        wrong = high if not high < classes else low
+    fractions = array[array != np.floor(array)] if array.dtype.kind == "f" else array[:0]  # and NaN
+    if not (low >= 0 and high < classes) or fractions.size:
         raise invalid(
             argument,
-            f"labels from {low} to {high}" if wrong in (low, high) else "labels that are no integers",
+            f"the label {fractions.flat[0]}" if fractions.size else f"labels from {low} to {high}",
             f"integers from 0 to {classes - 1}",
             "give the last layer one unit per class, counted from 0",
         )
@@ -115,13 +117,18 @@ def weights(
                 "a weight for every class in y",
                 "add the class, with weight 1.0 if it is an ordinary one",
             )
-        by_class = np.vectorize(class_weight.__getitem__, otypes=[np.float64])(labels)
+        expected = "finite weights of at least 0"
+        checked = {
+            label: check_number("class_weight", class_weight[label], 0, expected, "correct that weight")
+            for label in np.unique(labels).tolist()
+        }
+        by_class = np.vectorize(checked.__getitem__, otypes=[np.float64])(labels)
         result = by_class if result is None else result * by_class
     if result is None:
         return None
     if not np.isfinite(result).all() or (result < 0).any():
         raise invalid(
-            "sample_weight or class_weight",
+            "sample_weight",
             "a negative or non-finite weight",
             "finite weights of at least 0",
             "correct that weight",

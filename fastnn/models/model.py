@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid, unknown
+from ..errors import invalid, show, unknown
 from ..layers.base import Layer
 from ..ops.table import Shape
 from ..record import Symbolic
@@ -59,6 +59,8 @@ class Model(Trainer):
                 if layer.name == name:
                     return layer
             raise unknown("name", name, [layer.name for layer in self.layers])
+        if index is not None and not isinstance(index, (int, np.integer)):
+            raise invalid("index", show(index), "an integer", "pass the position of the layer", TypeError)
         if index is None or not -len(self.layers) <= index < len(self.layers):
             raise invalid("index", index, f"an integer below {len(self.layers)}", "pass a name or a valid index")
         return self.layers[index]
@@ -79,6 +81,11 @@ class Model(Trainer):
         total = sum(int(np.prod(v.shape)) for v in self.variables)
         text = summary_text(self.name, rows, trainable, total - trainable, line_length=line_length)
         (print_fn or print)(text)
+
+    def unbuild(self) -> None:
+        super().unbuild()
+        for layer in self.layers:
+            layer.unbuild()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         for layer in self.layers:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import config, ops
-from ..errors import invalid
+from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..losses import LABELS, Loss
 from ..metrics import MeanMetric
@@ -103,20 +103,13 @@ def record_objective(
     weights = gathered("weights", (), recorder.dtype) if weighted else None
 
     loss = objective.loss
-    values = loss.call(y_true.of(loss.target), y_pred)
-    if not isinstance(values, Symbolic) or values.shape[:1] != (None,):
-        raise invalid(
-            f"loss {loss.name!r}",
-            values,
-            "one value per sample, made with fastnn.ops",
-            "return an array of shape (batch,), not its mean",
-            TypeError,
-        )
+    values = per_sample(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred))
     recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
     penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
         for metric in metrics:
-            sums = ops.weighted_sum(metric.values(y_true.of(metric.target), y_pred), metric_weights)
+            found = per_sample(f"metric {metric.name!r}", metric.values(y_true.of(metric.target), y_pred))
+            sums = ops.weighted_sum(found, metric_weights)
             recorder.output(sums, f"metric {metric.name}", STEP)
 
     if mode == TRAIN:
@@ -132,6 +125,19 @@ def record_objective(
         objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
     for i, penalty in enumerate(penalties):
         recorder.output(penalty, penalty_name(i), STEP)
+
+
+def per_sample(argument: str, values: Any) -> Symbolic:
+    """What a loss or metric returned, if it has the batch axis."""
+    if not isinstance(values, Symbolic) or values.shape[:1] != (None,):
+        raise invalid(
+            argument,
+            show(values),
+            "one value per sample, made with fastnn.ops",
+            "return an array of shape (batch,), not its mean",
+            TypeError,
+        )
+    return values
 
 
 def owner(variable: Variable) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..errors import invalid, unknown
+from ..errors import invalid, show, unknown
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..ops.table import Shape
@@ -41,6 +41,9 @@ class Sequential(Model):
             )
         super().__init__(name=name)
         self._input: InputLayer | None = None
+        if not isinstance(layers, (list, tuple, type(None))):
+            fix = "write Sequential([first, second, ...])"
+            raise invalid("layers", show(layers), "a list of layers", fix, TypeError)
         for layer in layers or []:
             self.add(layer)
 
@@ -54,27 +57,36 @@ class Sequential(Model):
         """
         if not isinstance(layer, Layer):
             hint = "write Dense(...) with parentheses" if isinstance(layer, type) else "pass a layer"
-            raise invalid("layer", layer, "a Layer", hint, TypeError)
+            raise invalid("layer", show(layer), "a Layer", hint, TypeError)
         if layer.name in [known.name for known in self.layers]:
             raise invalid(
                 "layer", f"a second layer named {layer.name!r}", "names that differ", "give one of them another name"
             )
-        if isinstance(layer, InputLayer):
-            if self._input or self.layers:
+        if isinstance(layer, InputLayer) and (self._input or self.layers):
+            raise invalid(
+                "layer",
+                f"the Input {layer.name!r} after other layers",
+                "an Input only at the beginning",
+                "move it to the front",
+            )
+        shape, given = self.build_shape, layer.given_input_shape
+        if given is not None and not self.layers:
+            if shape not in (None, (None, *given)):
                 raise invalid(
-                    "layer",
-                    f"the Input {layer.name!r} after other layers",
-                    "an Input only at the beginning",
-                    "move it to the front",
+                    f"input_shape of layer {layer.name!r}",
+                    str(given),
+                    f"{shape[1:]}, the shape of the Input before it",
+                    "leave one of them out",
                 )
+            shape = (None, *given)
+        if isinstance(layer, InputLayer):
             self._input = layer
-        if layer.given_input_shape is not None and not self.layers:
-            self.build_shape = (None, *layer.given_input_shape)
-        if not isinstance(layer, InputLayer):
-            if self.build_shape is not None:
-                self._build_layer(layer, self.output_shape)
+        else:
+            if shape is not None:
+                self._build_layer(layer, self.compute_output_shape(shape), self.layers[-1:])
             self.layers.append(layer)
-        self.built = self.build_shape is not None and bool(self.layers)
+        self.build_shape, self.built = shape, shape is not None and bool(self.layers)
+        self._changed()
 
     def pop(self) -> Layer:
         """Remove and return the last layer."""
@@ -82,6 +94,7 @@ class Sequential(Model):
             raise invalid("pop()", "a model without layers", "at least one layer", "add a layer first")
         layer = self.layers.pop()
         self.built = self.built and bool(self.layers)
+        self._changed()
         return layer
 
     def build(self, input_shape: Shape) -> None:
@@ -89,17 +102,22 @@ class Sequential(Model):
         if not self.layers:
             raise invalid(f"model {self.name!r}", "no layers", "at least one layer", "add layers first")
         shape = tuple(input_shape)
-        for layer in self.layers:
-            shape = self._build_layer(layer, shape)
+        with self._undone_on_error():
+            for i, layer in enumerate(self.layers):
+                shape = self._build_layer(layer, shape, self.layers[:i][-1:])
         self.build_shape, self.built = tuple(input_shape), True
 
-    def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
-        previous = f"the output of layer {self.layers[-1].name!r}" if self.layers else "the input"
+    @staticmethod
+    def _build_layer(layer: Layer, shape: Shape, before: list[Layer]) -> Shape:
+        built = layer.built
         try:
             layer.ensure_built(shape)
             return layer.compute_output_shape(shape)
         except (ValueError, TypeError) as error:
+            if not built:
+                layer.unbuild()
             if getattr(error, "parts", False):
+                previous = f"the output of layer {before[0].name!r}" if before else "the input"
                 error.args = (f"layer {layer.name!r} after {previous} of shape {shape}: {error}",)
             raise
 

@@ -1,16 +1,17 @@
 """compile, fit, evaluate, predict."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import NonFiniteError, check_number, invalid, name_layer, show, unknown
+from ..errors import NonFiniteError, check_number, invalid, show, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetric
@@ -32,6 +33,8 @@ Executor = NativeExecutor | NumpyExecutor
 class Trainer(Layer):
     """Training and prediction; `Model` inherits it."""
 
+    layers: list[Layer]
+
     def __init__(self, name: str | None = None):
         super().__init__(name=name)
         self.optimizer: Any = None
@@ -41,7 +44,8 @@ class Trainer(Layer):
         self._compiled: tuple[Any, Any, list[Any], list[Any]] | None = None
         self._objective: Objective | None = None
         self._executors: dict[Any, Executor] = {}
-        self._training = threading.Lock()
+        self._training = threading.RLock()  # a callback of fit may evaluate
+        self.reset_metrics()
 
     # compile
 
@@ -75,6 +79,10 @@ class Trainer(Layer):
             get_metric(metric)  # refuses unknown names now, though "accuracy" is resolved later
         self._compiled = made
         self.optimizer, self.loss = made[0], made[1]
+        self._changed()
+
+    def _changed(self) -> None:
+        """Forget what was made from layers, loss and metrics as they were."""
         self._objective = None
         self._executors.clear()
 
@@ -175,7 +183,7 @@ class Trainer(Layer):
                 "pass a tuple",
                 TypeError,
             )
-        with self._exclusively():
+        with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
             with self._undone_on_error("_objective", "history"):
                 x, y, sample_weight = self._samples(x, y, sample_weight)
                 if validation_split and validation_data is None:
@@ -183,13 +191,13 @@ class Trainer(Layer):
                 train = self._data(x, y, sample_weight, class_weight)
                 validation = None
                 if validation_data is not None:
+                    vx, vy, vw = (*validation_data, None)[:3]
                     names = tuple(f"validation_data[{i}]" for i in range(3))
-                    vx, vy, vw = self._samples(*(*validation_data, None)[:3], names)
+                    vx, vy, vw = self._samples(vx, vy, vw, names)
                     validation = self._data(vx, vy, vw, None, names[1])
                 samples, history = len(x), History()
-                shown = [] if verbose == 0 else [ProgbarLogger(verbose)]
                 called = CallbackList(
-                    [*as_list(callbacks), history, *shown],
+                    [*as_list(callbacks), history, shown],
                     self,
                     epochs=epochs,
                     steps=-(-samples // batch_size),
@@ -276,12 +284,12 @@ class Trainer(Layer):
         """
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         self._require_compiled()
-        with self._exclusively():
+        with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
             with self._undone_on_error("_objective"):
                 x, y, sample_weight = self._samples(x, y, sample_weight)
                 prepared = self._data(x, y, sample_weight, None)
                 called = CallbackList(
-                    [*([] if verbose == 0 else [ProgbarLogger(verbose)]), *as_list(callbacks)],
+                    [shown, *as_list(callbacks)],
                     self,
                     steps=-(-len(x) // batch_size),
                     samples=len(x),
@@ -323,30 +331,32 @@ class Trainer(Layer):
         ndarray of shape (samples, ...)
         """
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
-        x = self._features(x)
-        samples = len(x)
-        called = CallbackList(
-            [*([ProgbarLogger(verbose)] if verbose not in (0, "auto") else []), *as_list(callbacks)],
-            self,
-            steps=-(-samples // batch_size),
-            samples=samples,
-            batch_size=batch_size,
-            verbose=verbose,
-            mode="predict",
-        )
-        executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
-        result = np.empty((samples, *self.output_shape[1:]), config.floatx())
-        called.on_predict_begin()
-        batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
-        for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
-            if batch_hooks:
-                called.on_predict_batch_begin(first // batch_size)
-            rows = data.stored(np.asarray(x[first:last]).astype(config.floatx(), copy=False), config.floatx())
-            executor.run({"x": rows, "y": result[first:last]}, starts, counts)
-            if batch_hooks:
-                called.on_predict_batch_end(first // batch_size, {"outputs": result[first:last]})
-            called.progress(-(-last // batch_size), {})
-        called.on_predict_end()
+        with closing(ProgbarLogger(0 if verbose == "auto" else verbose)) as shown:
+            with self._undone_on_error():
+                x = self._features(x)
+                samples = len(x)
+                called = CallbackList(
+                    [shown, *as_list(callbacks)],
+                    self,
+                    steps=-(-samples // batch_size),
+                    samples=samples,
+                    batch_size=batch_size,
+                    verbose=verbose,
+                    mode="predict",
+                )
+                executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
+            result = np.empty((samples, *self.output_shape[1:]), config.floatx())
+            called.on_predict_begin()
+            batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
+            for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
+                if batch_hooks:
+                    called.on_predict_batch_begin(first // batch_size)
+                rows = data.contiguous(x[first:last], config.floatx())
+                executor.run({"x": rows, "y": result[first:last]}, starts, counts)
+                if batch_hooks:
+                    called.on_predict_batch_end(first // batch_size, {"outputs": result[first:last]})
+                called.progress(-(-last // batch_size), {})
+            called.on_predict_end()
         return result
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
@@ -414,33 +424,49 @@ class Trainer(Layer):
 
     def _features(self, x: Any, argument: str = "x") -> np.ndarray:
         """Inputs checked against the model, which is built if this is its first data."""
-        built = self.built
-        x = data.features(argument, x, self.input_shape if built else None)
-        if not built:
-            self.build((None, *x.shape[1:]))
-        return x
+        array = data.numbers(argument, x)
+        if not self.built:
+            self.build((None, *data.features(argument, array, None).shape[1:]))
+        return data.features(f"layer {self.layers[0].name!r}, {argument}", array, self.input_shape)
+
+    def _samples(
+        self, x: Any, y: Any, sample_weight: Any, names: tuple[str, ...] = ("x", "y", "sample_weight")
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Inputs, targets and weights as arrays of equal length."""
+        x, y = self._features(x, names[0]), data.numbers(names[1], y)
+        weights = None if sample_weight is None else data.numbers(names[2], sample_weight)
+        data.equal_lengths(**dict(zip(names, (x, y, weights), strict=True)))
+        return x, y, weights
+
+    @contextmanager
+    def _undone_on_error(self, *attributes: str) -> Iterator[None]:
+        """An error inside leaves no layer built that was not, and these attributes as they were."""
+        kept = {name: getattr(self, name) for name in ("built", "build_shape", *attributes)}
+        unbuilt = [layer for layer in self.layers if not layer.built]
+        try:
+            yield
+        except BaseException:
+            vars(self).update(kept)
+            for layer in unbuilt:
+                layer.unbuild()
+            raise
 
     def _data(
         self, x: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: Any, argument: str = "y"
     ) -> dict[str, np.ndarray]:
         """The arrays that a training or evaluation program reads, by name."""
-        self._require_compiled()
-        before = self._objective
-        objective, prediction = self._resolve(y), self.output_shape
-        dtype = config.floatx()
-        try:
-            kinds = {objective.loss.target, *(m.target for m in self._metrics())}
-            arrays = {f"y {kind}": data.targets(argument, y, prediction, kind, dtype) for kind in sorted(kinds)}
-            weights = data.weights(sample_weight, class_weight, y, len(x), dtype)
-        except (ValueError, TypeError):
-            self._objective = before
-            raise
+        objective, prediction, dtype = self._resolve(y), self.output_shape, config.floatx()
+        kinds = {objective.loss.target, *(m.target for m in self._metrics())}
+        layer = self.layers[-1].name
+        arrays = {f"y {kind}": data.targets(argument, y, prediction, kind, dtype, layer) for kind in sorted(kinds)}
+        weights = data.weights(sample_weight, class_weight, y, len(x), dtype)
         if weights is not None:
             arrays["weights"] = weights
         return {"x": data.stored(x, dtype), **arrays}
 
     def _executor(self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True) -> Executor:
         """The program of a mode, made once for each combination of what it depends on."""
+        config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtype = config.floatx() if prepared is None else str(prepared["x"].dtype)
         weighted = prepared is not None and "weights" in prepared
         trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()
@@ -482,7 +508,7 @@ class Trainer(Layer):
         reset: bool = True,
     ) -> Iterator[tuple[int, dict[str, float]]]:
         """Run one epoch; after each chunk yields the number of batches done and the running logs."""
-        if reset or not hasattr(self, "_loss_total"):
+        if reset:
             self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
@@ -547,7 +573,8 @@ class Trainer(Layer):
         failed: int,
     ) -> NonFiniteError:
         """Run the batch that was not finite once more, step by step, and name the first culprit."""
-        program = executor.program
+        program = executor.program.copy()
+        program.steps = [step for step in program.steps if not step.update]  # NumPy might find it finite
         replay = NumpyExecutor(program, executor.variables, config.floatx())
         found: list[tuple[str, str]] = []
 
@@ -583,7 +610,7 @@ class Trainer(Layer):
 class Exclusive:
     """A ``with`` block that only one thread may be in; a second one gets an error, not a wait."""
 
-    def __init__(self, lock: threading.Lock):
+    def __init__(self, lock: Any):
         self.lock = lock
 
     def __enter__(self) -> None:
@@ -627,8 +654,8 @@ def plan_rows(samples: int) -> int:
 
 def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
     """Training and validation data: the last part of the rows is for validation, as in Keras."""
-    if isinstance(part, bool) or not isinstance(part, (int, float)) or not 0 < part < 1:
-        raise invalid("validation_split", part, "a number from 0 to below 1", "pass for example 0.1")
+    expected = "a number from 0 to below 1"
+    part = check_number("validation_split", part, 0, expected, "pass for example 0.1", math.nextafter(1, 0))
     at = int(len(x) * (1 - part))
     if at == 0 or at == len(x):
         raise invalid(
@@ -645,7 +672,7 @@ def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tupl
 def whole(argument: str, value: Any, least: int) -> int:
     """An integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise invalid(argument, value, f"an integer of at least {least}", "pass such an integer", TypeError)
+        raise invalid(argument, show(value), f"an integer of at least {least}", "pass such an integer", TypeError)
     if not least <= value < 2**31:
         raise invalid(argument, value, f"an integer from {least} to below 2**31", "pass such an integer")
     return int(value)

@@ -1,0 +1,45 @@
+"""The `timed` fixture, and the compact tables that it fills for the end of a run."""
+
+import pytest
+
+RESULTS = pytest.StashKey[dict]()
+UNITS = {"us": 1e6, "ms": 1e3}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    config.stash[RESULTS] = {}
+    config.option.benchmark_quiet = True  # its own table has the times of whole calls, not of repetitions
+
+
+@pytest.fixture
+def timed(benchmark, request):
+    """Return ``timed(group, name, call, repetitions, unit, amounts)``, which measures a call.
+
+    The call does something `repetitions` times; the median of 15 rounds, divided by that, goes to the
+    table of the group in `unit` ("us" or "ms"). `amounts` are what one repetition handles, by the name
+    of the rate that they give: ``{"GFLOP/s": 0.04}``.
+    """
+
+    def measure(group, name, call, repetitions, unit, amounts):
+        benchmark.pedantic(call, rounds=15, warmup_rounds=1)
+        if benchmark.stats is None:  # --benchmark-disable
+            return
+        seconds = benchmark.stats.stats.median / repetitions
+        figures = {unit: seconds * UNITS[unit]} | {rate: amount / seconds for rate, amount in amounts.items()}
+        benchmark.group = group
+        benchmark.extra_info.update(figures)
+        request.config.stash[RESULTS].setdefault(group, {})[name] = figures
+
+    return measure
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for group, lines in config.stash[RESULTS].items():
+        width = max(map(len, lines))
+        columns = next(iter(lines.values()))
+        terminalreporter.section(f"{group}, medians")
+        terminalreporter.write_line(" " * width + "".join(f"{column:>12}" for column in columns))
+        for name, figures in lines.items():
+            values = "".join(f"{v:>12.{0 if v >= 1000 else 1 if v >= 100 else 3}f}" for v in figures.values())
+            terminalreporter.write_line(f"{name:<{width}}{values}")

@@ -1,0 +1,302 @@
+"""Plans: the text of a small one, what each pass of the planner does, and what no plan may do.
+
+The plans of random programs are checked by other means than the planner uses: memory by noting for each
+byte whose it is, barriers pair by pair, and values against a plan that does nothing clever.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from harness import same_bits
+
+import fastnn
+from fastnn import ops
+from fastnn.execute import NativeExecutor
+from fastnn.layers import Dense, Dropout
+from fastnn.ops.table import OPS
+from fastnn.optimizers import SGD
+from fastnn.plan import plan
+from fastnn.program import ALIGNMENT, ARENA, Area
+from fastnn.record import Recorder
+from fastnn.variable import Variable
+
+GOLDEN = """\
+27 steps on batches of up to 8 rows, 14 barriers, arena 768 bytes
+    gather                                    x[Bx4], order[B] -> @0[Bx4]
+|   dense+relu                   hidden       @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
+|   dropout                      drop         @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+|   dense                        output       @256[Bx3], output/kernel[3x2], output/bias[2] -> @384[Bx2]
+    gather_int32                              y labels[B], order[B] -> @448[B]
+|   sparse_categorical_crossentropy_from_logits              @384[Bx2], @448[B] -> @576[B], @512[Bx2]
+|1  weighted_sum                              @576[B], - -> loss[2]
+    argmax_equals                             @512[Bx2], @448[B] -> @384[B]
+|1  weighted_sum                              @384[B], - -> metric accuracy[2]
+|   mean_seed                                 @576[B], - -> @384[B]  mean=1
+|   sparse_categorical_crossentropy_from_logits_grad              @384[B], @512[Bx2], @448[B] -> @640[Bx2]
+|   dense_grad_input             output       @640[Bx2], output/kernel[3x2] -> @384[Bx3]
+    dense_grad_kernel            output       @256[Bx3], @640[Bx2] -> @512[3x2]
+    dense_grad_bias              output       @640[Bx2] -> @704[2]
+|   dropout                      drop         @384[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+|   relu_grad                    hidden       @256[Bx3], @128[Bx3] -> @384[Bx3]
+|   dense_grad_kernel            hidden       @0[Bx4], @384[Bx3] -> @128[4x3]
+|   dense_grad_bias              hidden       @384[Bx3] -> @0[3]
+    check_finite                              @576[B]
+    check_finite                 hidden       @128[4x3]
+|   check_finite                 hidden       @0[3]
+    check_finite                 output       @512[3x2]
+    check_finite                 output       @704[2]
+  U sgd                          hidden       hidden/kernel[4x3], @128[4x3], -, learning rate[1] -> hidden/kernel[4x3]  momentum=0.0 nesterov=0
+  U sgd                          hidden       hidden/bias[3], @0[3], -, learning rate[1] -> hidden/bias[3]  momentum=0.0 nesterov=0
+  U sgd                          output       output/kernel[3x2], @512[3x2], -, learning rate[1] -> output/kernel[3x2]  momentum=0.0 nesterov=0
+  U sgd                          output       output/bias[2], @704[2], -, learning rate[1] -> output/bias[2]  momentum=0.0 nesterov=0"""  # noqa: E501
+
+
+def test_the_plan_of_a_two_layer_net(monkeypatch):
+    """The text shows in a review what a change of planner, layers or optimizers does to a plan."""
+    monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
+    model = fastnn.Sequential([
+        Dense(3, activation="relu", input_shape=(4,), name="hidden"), Dropout(0.5, seed=7, name="drop"),
+        Dense(2, activation="softmax", name="output"),
+    ])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert model.describe(batch_size=8) == GOLDEN
+
+
+# The passes, one by one
+
+
+@pytest.fixture
+def recorder():
+    return Recorder(rows=10)
+
+
+def planned(recorder, **options):
+    program = plan(recorder.program(), **options)
+    return program, [step.op for step in program.steps]
+
+
+def test_a_plan_leaves_the_recording_as_it_was(recorder):
+    x = recorder.rows_input("x", (4,))
+    recorder.output(ops.relu(ops.dense(x, Variable(np.ones((4, 4))), None)), "y")
+    before = repr(recorder.program())
+    assert repr(plan(recorder.program())) != before == repr(recorder.program())
+
+
+def test_dead_steps_are_dropped(recorder):
+    x = recorder.rows_input("x", (4,))
+    recorder.output(ops.tanh(x), "y")
+    ops.softmax(ops.exp(x))
+    ops.check_finite(x)
+    assert planned(recorder)[1] == ["tanh", "check_finite"]
+
+
+def test_softmax_is_taken_from_its_cross_entropy(recorder):
+    z, t = recorder.rows_input("z", (4,)), recorder.rows_input("t", (4,))
+    p = ops.softmax(z)
+    loss, _ = ops.categorical_crossentropy_from_logits(z, t)
+    for name, symbol in (("loss", loss), ("hits", ops.argmax_agrees(p, t))):
+        recorder.output(symbol, name)
+    program, names = planned(recorder)
+    assert names == ["categorical_crossentropy_from_logits", "argmax_agrees"]
+    assert program.steps[1].ins[0] == program.steps[0].outs[1]
+
+
+def test_a_softmax_that_is_asked_for_stays(recorder):
+    z, t = recorder.rows_input("z", (4,)), recorder.rows_input("t", (4,))
+    recorder.output(ops.softmax(z), "p")
+    recorder.output(ops.categorical_crossentropy_from_logits(z, t)[0], "loss")
+    assert planned(recorder)[1] == ["softmax", "categorical_crossentropy_from_logits"]
+
+
+def dense(x, outputs=4):
+    return ops.dense(x, Variable(np.ones((x.shape[-1], outputs))), None)
+
+
+def test_a_function_of_elements_is_fused_behind_the_product(recorder):
+    recorder.output(ops.tanh(dense(ops.relu(dense(recorder.rows_input("x", (4,)))))), "y")
+    program, names = planned(recorder)
+    assert names == ["dense", "dense"] and [step.epilogue[0] for step in program.steps] == ["relu", "tanh"]
+
+
+def test_only_one_function_is_fused_and_only_if_nothing_else_reads_its_input(recorder):
+    z = dense(recorder.rows_input("x", (4,)))
+    recorder.output(ops.tanh(ops.relu(z)), "one")
+    recorder.output(ops.relu(dense(z)), "two")
+    program, names = planned(recorder)
+    assert names == ["dense", "relu", "tanh", "dense"]
+    assert [bool(step.epilogue) for step in program.steps] == [False, False, False, True]
+
+
+def test_what_is_bound_is_not_fused_away(recorder):
+    z = dense(recorder.rows_input("x", (4,)))
+    recorder.output(z, "z")
+    recorder.output(ops.relu(z), "y")
+    assert planned(recorder)[1] == ["dense", "relu"]
+
+
+def test_reshapes_cost_no_step_unless_their_result_is_bound(recorder):
+    x = recorder.rows_input("x", (4,))
+    inner = ops.softmax(ops.reshape(x, shape=(-1, 2, 2)))
+    recorder.output(ops.softmax(ops.reshape(inner, shape=(-1, 4))), "y")
+    recorder.output(ops.reshape(inner, shape=(-1, 4)), "same")
+    assert planned(recorder)[1] == ["softmax", "softmax", "reshape"]
+
+
+def test_memory_is_used_again(recorder):
+    y = recorder.rows_input("x", (16,))
+    for _ in range(9):
+        y = ops.softmax(y)
+    recorder.output(y, "y")
+    assert planned(recorder)[0].arena_bytes == 2 * 10 * 16 * 4  # eight results between nine steps, two alive
+
+
+def test_cheap_steps_are_done_by_one_thread_without_barriers():
+    for rows, threads in ((10, 1), (10_000, 2)):
+        recorder = Recorder(rows)
+        recorder.output(ops.softmax(dense(recorder.rows_input("x", (16,)), 16)), "y")
+        program, _ = planned(recorder)
+        assert [step.serial for step in program.steps] == 2 * [threads == 1]
+        assert [step.barrier for step in program.steps] == [False, threads > 1]
+    assert not any(step.serial for step in planned(recorder, force_threads=True)[0].steps)
+
+
+# Random programs
+
+OUTPUTS = ("y0", "y1", "y2")
+UNARY = [
+    ops.relu, ops.tanh, ops.gelu, ops.softmax, ops.cosine, lambda x: x * 0.5 - 0.25,
+    lambda x: ops.dropout(x, rate=0.3, stream=x.index),
+    lambda x: ops.reshape(x, shape=(-1, math.prod(x.shape[1:]))),
+    lambda x: ops.reshape(x, shape=(-1, 2, x.shape[-1] // 2) if x.ndim == 2 else (-1, *x.shape[1:])),
+]
+
+
+def random_recording(seed):
+    """Operations on results drawn at random, three outputs, gradients of the last and of losses, updates."""
+    rng = np.random.default_rng(seed)
+    recorder, variables, losses = Recorder(rows=int(rng.integers(2, 30))), [], []
+    known = [recorder.rows_input("x", (8,)), recorder.rows_input("t", (8,))]
+
+    def pick(choices):
+        return choices[rng.integers(len(choices))]
+
+    def weight(*shape):
+        variables.append(Variable(rng.standard_normal(shape) / shape[0], name=f"w{len(variables)}"))
+        return variables[-1]
+
+    for _ in range(20):
+        x, kind, width = pick(known), rng.integers(10), pick([4, 8, 18])
+        like = pick([y for y in known if y.shape == x.shape])
+        if kind < 3:
+            known.append(ops.dense(x, weight(x.shape[-1], width), pick([None, weight(width)])))
+        elif kind < 5:
+            known.append(x + like if kind == 3 else x * like)
+        elif kind == 5:  # twins
+            known.append(ops.softmax(x))
+            losses.append(ops.categorical_crossentropy_from_logits(x, like)[0])
+        else:
+            known.append(pick(UNARY)(x))
+    seeds = [(y, ops.fill(y, value=1.0)) for y in (known[-1], *losses)]
+    gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
+    for name in OUTPUTS:
+        recorder.output(pick(known), name)
+    SGD(momentum=0.9).record(recorder, list(zip(gradients, variables, strict=True)))
+    return recorder
+
+
+def touched(program, numbers):
+    """The memory of buffers: (number of the root, area, first byte, end)."""
+    for i in numbers:
+        if i is not None:
+            b = program.buffers[i]
+            yield i if b.alias is None else b.alias, b.area, b.offset, b.offset + b.nbytes(program.rows)
+
+
+def overlap(a, b):
+    return a[1] == b[1] and a[2] < b[3] and b[2] < a[3]
+
+
+def check_memory(program):
+    """Whoever reads a buffer of the arena finds all of its bytes as they were last written for it."""
+    owner, arena = np.full(program.arena_bytes, -1), len(program.areas) - 1
+    assert program.areas[arena].kind == ARENA
+    for step in program.steps:
+        ins, outs = ([t for t in touched(program, numbers) if t[1] == arena] for numbers in (step.ins, step.outs))
+        for root, _, low, high in ins:
+            assert low % ALIGNMENT == 0 and (owner[low:high] == root).all(), step
+        for out in outs:
+            root, _, low, high = out
+            assert high <= program.arena_bytes and not any(overlap(out, read) for read in ins), step
+            owner[low:high] = root
+
+
+def check_barriers(program):
+    """Between two barriers no thread writes what another one reads or writes."""
+    phase = []
+    for step in program.steps:
+        reads, writes = list(touched(program, step.ins)), list(touched(program, step.outs))
+        phase = [] if step.barrier else phase
+        for serial, other_reads, other_writes in phase:
+            pairs = [*itertools.product(reads + writes, other_writes), *itertools.product(writes, other_reads)]
+            assert (serial and step.serial) or not any(overlap(*pair) for pair in pairs), step
+        phase.append((step.serial, reads, writes))
+
+
+def naive(recorded):
+    """A plan without any cleverness: every buffer has memory of its own, every step a barrier."""
+    program = recorded.copy()
+    program.areas = [*program.areas, Area(ARENA, "arena", (), "uint8")]
+    for buffer in program.buffers:
+        if buffer.area is None:
+            buffer.area, buffer.offset = len(program.areas) - 1, program.arena_bytes
+            program.arena_bytes += -(-buffer.nbytes(program.rows) // ALIGNMENT) * ALIGNMENT
+    for step in program.steps:
+        step.barrier, step.serial = True, OPS[step.op].serial
+    return program
+
+
+def results(program, recorder, rows):
+    """Outputs and variables after two batches in C, on three threads, from the same beginning."""
+    rng = np.random.default_rng(1)
+    data = {"x": rng.standard_normal((2 * rows, 8)).astype(np.float32)}
+    data |= {"t": rng.uniform(0, 1, (2 * rows, 8)).astype(np.float32)}
+    data |= {"learning rate": np.full((2, 1), 0.1, np.float32)}
+    data |= {a.name: np.zeros((2 * rows, *a.shape[1:]), a.dtype) for a in program.areas if a.name in OUTPUTS}
+    before = [v.numpy() for v in recorder.variables]
+    first = np.array([0, rows])
+    run = NativeExecutor(program, recorder.variables).run(data, first, first * 0 + rows, seed=4, threads=3)
+    after = [v.numpy() for v in recorder.variables]
+    for v, value in zip(recorder.variables, before, strict=True):
+        v.assign(value)
+    assert run.batches == 2
+    return [*after, *(data[name] for name in OUTPUTS)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_plans_of_random_programs(seed):
+    recorder = random_recording(seed)
+    recorded = recorder.program()
+    clever, plain = plan(recorded, force_threads=True), naive(recorded)
+    for program in (clever, plan(recorded)):
+        check_memory(program)
+        check_barriers(program)
+    assert clever.arena_bytes < plain.arena_bytes and len(clever.steps) < len(plain.steps)
+    for rows in (recorder.rows, recorder.rows - 1):
+        assert all(map(same_bits, results(clever, recorder, rows), results(plain, recorder, rows)))
+
+
+def test_the_checks_notice_a_wrong_plan():
+    program = plan(random_recording(0).program(), force_threads=True)
+    barriers = [step for step in program.steps if step.barrier]
+    assert barriers
+    for step in barriers:
+        step.barrier = False
+        with pytest.raises(AssertionError):
+            check_barriers(program)
+        step.barrier = True
+    for buffer in program.buffers:
+        buffer.offset = 0
+    with pytest.raises(AssertionError):
+        check_memory(program)
