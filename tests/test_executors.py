@@ -53,6 +53,10 @@ CASES = {
         [dense(20, "leaky_relu"), dense(15, "softplus"), Activation("cos"), dense(6, "hard_tanh", use_bias=False)],
         "mse", optimizers.SGD(momentum=0.9, nesterov=True), X, ONE_HOT, WEIGHTS,
     ),
+    "wide": lambda: (  # several blocks of k in all three products, rows of weights far apart
+        [dense(70, "relu"), dense(1030, "tanh"), dense(6, "softmax")],
+        "sparse_categorical_crossentropy", "sgd", class_patterns(SAMPLES, width=300)[0], LABELS, None,
+    ),
     "odd ones": lambda: (
         [Activation("exponential"), dense(9, "abs"), dense(6, "softmax"), Activation("linear")],
         "mae", "sgd", X, ONE_HOT, None,
@@ -136,7 +140,7 @@ def check_step(training, step):
     """Run a step in C and compare its outputs with the reference on the same inputs."""
     row = OPS[step.op]
     ins = [None if i is None else training.view(i).copy() for i in step.ins]
-    training.run(training.native([step]), threads=2)
+    training.run(training.native([step]))
     wanted = reference(row, ins, step.attrs, SEED, ITERATION)
     if row.name == "check_finite":
         assert wanted[0]

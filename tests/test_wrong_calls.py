@@ -188,6 +188,7 @@ WRONG = {
         "weights-negative": (lambda m: m.fit(X, Y, sample_weight=-WEIGHTS), ValueError, "negative or non-finite"),
         "weights-nan": (lambda m: m.fit(X, Y, sample_weight=with_nan(WEIGHTS)), ValueError, "non-finite weight"),
         "weights-infinite": (lambda m: m.fit(X, Y, sample_weight=np.full(12, np.inf)), ValueError, "non-finite weight"),
+        "weights-huge": (lambda m: m.fit(X, Y, sample_weight=WEIGHTS * 1e300), ValueError, "non-finite weight"),
         "weights-split": (lambda m: m.fit(X, Y, sample_weight=5, validation_split=0.5), ValueError, "sample_weight: "),
         "class-weight-list": (lambda m: m.fit(X, Y, class_weight=[1, 2, 3]), TypeError, "class_weight: received"),
         "class-weight-missing": (lambda m: m.fit(X, Y, class_weight={0: 1.0}), ValueError, "class_weight: .*class 1"),

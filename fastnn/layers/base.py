@@ -50,13 +50,13 @@ class Layer:
     --------
     >>> import numpy as np
     >>> from fastnn import layers, ops
-    >>> class Scale(layers.Layer):
+    >>> class Projection(layers.Layer):
     ...     def build(self, input_shape):
-    ...         self.scale = self.add_weight(input_shape[1:], initializer="ones", name="scale")
+    ...         self.kernel = self.add_weight((input_shape[-1], 2), initializer="ones", name="kernel")
     ...     def call(self, x):
-    ...         return ops.affine(x, scale=2.0)
-    >>> Scale()(np.ones((1, 3)))
-    array([[2., 2., 2.]])
+    ...         return ops.dense(x, self.kernel)
+    >>> Projection()(np.ones((1, 3)))
+    array([[3., 3.]])
     """
 
     def __init__(

@@ -126,6 +126,7 @@ def weights(
         result = by_class if result is None else result * by_class
     if result is None:
         return None
+    result = contiguous(result, dtype)
     if not np.isfinite(result).all() or (result < 0).any():
         raise invalid(
             "sample_weight",
@@ -133,7 +134,7 @@ def weights(
             "finite weights of at least 0",
             "correct that weight",
         )
-    return np.ascontiguousarray(result, dtype)
+    return result
 
 
 def equal_lengths(**arrays: Any) -> None:

@@ -1,5 +1,6 @@
 """How a model becomes a Program: one recording per mode."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..metrics import MeanMetric
 from ..ops.table import Shape
 from ..optimizers import Optimizer
 from ..plan import plan
-from ..program import STEP
+from ..program import STEP, Program
 from ..record import Recorder, Symbolic
 from ..variable import Variable
 
@@ -138,6 +139,14 @@ def per_sample(argument: str, values: Any) -> Symbolic:
             TypeError,
         )
     return values
+
+
+def loss_width(program: Program) -> int:
+    """Values of the loss per sample: 1, or as many as positions, or elements where an own loss leaves them."""
+    area = next(i for i, area in enumerate(program.areas) if area.name == "loss")
+    step = next(step for step in program.steps if any(program.buffers[i].area == area for i in step.outs))
+    assert step.ins[0] is not None
+    return math.prod(n for n in program.buffers[step.ins[0]].shape if n is not None)
 
 
 def owner(variable: Variable) -> str:

@@ -19,7 +19,7 @@ from ..metrics import get as get_metric
 from ..ops.philox import permutation
 from ..program import ROWS, STEP
 from . import data
-from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, penalty_name
+from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, loss_width, penalty_name
 
 # A C call runs as many batches as fit into this time, so that progress, callbacks and Ctrl-C get
 # their turn while the cost of returning to Python stays far below a percent.
@@ -514,7 +514,7 @@ class Trainer(Layer):
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer = self.optimizer
         outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
-        order = np.ascontiguousarray(order, np.int64)
+        order, width = np.ascontiguousarray(order, np.int64), loss_width(executor.program)
         for first, _, starts, counts in chunks(len(order), batch_size, batch_hooks):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
@@ -531,7 +531,7 @@ class Trainer(Layer):
                 iteration=iteration,
                 on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
-            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches])
+            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], width)
             if run.batches < len(counts):
                 raise self._diagnose(executor, prepared, order[first:], starts, counts, run.batches)
             logs = self._logs()
@@ -539,11 +539,10 @@ class Trainer(Layer):
                 getattr(called, f"on_{hook}_batch_end")(first // batch_size, logs)
             yield first // batch_size + len(counts), logs
 
-    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray) -> None:
+    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray, width: int) -> None:
         """Take the sums of a chunk of batches into loss and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
-        width = int(np.prod(self.output_shape[1:-1]))
         penalties = np.zeros(len(counts))
         i = 0
         while penalty_name(i) in outputs:
