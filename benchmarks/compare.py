@@ -28,13 +28,20 @@ class Process:
 
     def __init__(self, name: str, threads: int):
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "FASTNN_NUM_THREADS")
-        environment = dict(os.environ) | dict.fromkeys(variables, str(threads)) | {
-            "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen=true intra_op_parallelism_threads={threads}",
-        }
+        environment = (
+            dict(os.environ)
+            | dict.fromkeys(variables, str(threads))
+            | {
+                "JAX_PLATFORMS": "cpu",
+                "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen=true intra_op_parallelism_threads={threads}",
+            }
+        )
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("contenders.py"), name], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, Path(__file__).with_name("contenders.py"), name],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         if hasattr(os, "sched_setaffinity"):  # JAX has no other way to be told the number of threads
             os.sched_setaffinity(self.process.pid, sorted(os.sched_getaffinity(0))[:threads])
@@ -108,10 +115,22 @@ def losses(results: dict[str, dict]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=["W2b"], metavar="NAME",
-                        help=f"of {', '.join(WORKLOADS)}; default W2b")
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME",
-                        help=f"of {', '.join(CONTENDERS)}; default all that are installed")
+    parser.add_argument(
+        "--workloads",
+        nargs="+",
+        choices=WORKLOADS,
+        default=["W2b"],
+        metavar="NAME",
+        help=f"of {', '.join(WORKLOADS)}; default W2b",
+    )
+    parser.add_argument(
+        "--contenders",
+        nargs="+",
+        choices=CONTENDERS,
+        default=list(CONTENDERS),
+        metavar="NAME",
+        help=f"of {', '.join(CONTENDERS)}; default all that are installed",
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures there")
@@ -133,10 +152,19 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}")
     print(f"import fastnn: {seconds * 1000:.0f} ms beyond import numpy")
     if options.json:
-        options.json.write_text(json.dumps({
-            "machine": platform.platform(), "threads": options.threads, "rounds": options.rounds,
-            "versions": versions, "import_ms": seconds * 1000, "workloads": results,
-        }, indent=1))
+        options.json.write_text(
+            json.dumps(
+                {
+                    "machine": platform.platform(),
+                    "threads": options.threads,
+                    "rounds": options.rounds,
+                    "versions": versions,
+                    "import_ms": seconds * 1000,
+                    "workloads": results,
+                },
+                indent=1,
+            )
+        )
 
 
 if __name__ == "__main__":

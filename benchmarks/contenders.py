@@ -183,8 +183,8 @@ class Torch:
                 parameter.copy_(torch.from_numpy(values.T))
         parameters = self.model.parameters()
         adam = load.optimizer == "adam"
-        self.optimizer = torch.optim.Adam(parameters, load.rate, eps=EPSILON) if adam else torch.optim.SGD(
-            parameters, load.rate
+        self.optimizer = (
+            torch.optim.Adam(parameters, load.rate, eps=EPSILON) if adam else torch.optim.SGD(parameters, load.rate)
         )
         self.loss = nn.CrossEntropyLoss() if load.loss == "crossentropy" else nn.MSELoss()
 
@@ -263,9 +263,16 @@ class ScikitLearn:
         self.mse = load.loss == "mse"
         self.y = self.y[:, 0] if self.y.shape[1:] == (1,) else self.y
         self.model = (MLPRegressor if self.mse else MLPClassifier)(
-            hidden_layer_sizes=load.sizes[1:-1], activation={"relu": "relu", "sigmoid": "logistic"}[load.activation],
-            solver=load.optimizer, alpha=0, batch_size=load.batch, learning_rate_init=load.rate, momentum=0, nesterovs_momentum=False,
-            epsilon=EPSILON, random_state=np.random.RandomState(0),
+            hidden_layer_sizes=load.sizes[1:-1],
+            activation={"relu": "relu", "sigmoid": "logistic"}[load.activation],
+            solver=load.optimizer,
+            alpha=0,
+            batch_size=load.batch,
+            learning_rate_init=load.rate,
+            momentum=0,
+            nesterovs_momentum=False,
+            epsilon=EPSILON,
+            random_state=np.random.RandomState(0),
         )
         self.classes = {} if self.mse else {"classes": np.arange(load.sizes[-1])}
         self.run(1)  # makes the weights, which are replaced here, and the optimizer, which is made anew

@@ -1,6 +1,6 @@
 """Measure what `import fastnn` costs beyond `import numpy`.
 
-    python benchmarks/import_time.py
+python benchmarks/import_time.py
 """
 
 import subprocess

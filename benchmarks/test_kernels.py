@@ -1,6 +1,7 @@
 """Every kernel of the table of operations at one size, many repetitions in one call of C."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,10 +38,11 @@ def cases():
             rows, width = SIZES.get(row.kind, DEFAULT_SIZE)
             yield f"{name} {rows}x{width}", row, lambda rng, row=row, size=(rows, width): row.example(rng, *size)
         else:
-            for i, o in zip(FIVE_LAYERS, FIVE_LAYERS[1:], strict=False):
+            for i, o in pairwise(FIVE_LAYERS):
                 shapes = DENSE[name](i, o)
                 yield (
-                    f"{name} {BATCH}x{i}x{o}", row,
+                    f"{name} {BATCH}x{i}x{o}",
+                    row,
                     lambda rng, shapes=shapes: ([rng.standard_normal(shape) for shape in shapes], {}),
                 )
 

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import config
+from . import config, ops
 from .errors import invalid, show, unknown
 from .ops import activations as rows
-from .ops import losses
 from .ops.activations import PUBLIC
 from .ops.table import find_recorder
 
@@ -160,7 +159,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     x = as_floating(x)
     if axis not in (-1, x.ndim - 1):
         raise invalid("axis", axis, "-1, the last axis", "move that axis to the end with a transpose")
-    return losses.softmax(x)
+    return ops.softmax(x)
 
 
 FUNCTIONS: dict[str, Activation] = {name: globals()[name] for name in (*PUBLIC, "linear", "softmax")}

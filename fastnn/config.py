@@ -3,6 +3,7 @@
 Nothing is read or changed at import; environment variables are read when they are needed.
 """
 
+import functools
 import os
 import random
 import threading
@@ -125,11 +126,17 @@ def force_threads() -> bool:
 def default_threads() -> int:
     """The smallest of affinity mask, cgroup quota, physical cores and ``OMP_NUM_THREADS``."""
     limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
-    limits += [n for n in (cgroup_cpus(), physical_cores()) if n]
+    limits += machine_limits()
     omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if omp.isdigit() and int(omp) > 0:
         limits.append(int(omp))
     return max(1, min(limits))
+
+
+@functools.cache
+def machine_limits() -> list[int]:
+    """What the container's quota and the processor allow, read once."""
+    return [n for n in (cgroup_cpus(), physical_cores()) if n]
 
 
 def cgroup_cpus(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> int | None:

@@ -23,13 +23,18 @@ def class_patterns(samples, width=784, classes=10):
 def five_layers():
     """784-200-100-60-30-10 with dropout behind the last three hidden layers."""
     fastnn.set_random_seed(7)
-    model = fastnn.Sequential([
-        Dense(200, activation="relu", input_shape=(784,)),
-        Dense(100, activation="relu"), Dropout(0.1),
-        Dense(60, activation="relu"), Dropout(0.2),
-        Dense(30, activation="relu"), Dropout(0.3),
-        Dense(10, activation="softmax"),
-    ])
+    model = fastnn.Sequential(
+        [
+            Dense(200, activation="relu", input_shape=(784,)),
+            Dense(100, activation="relu"),
+            Dropout(0.1),
+            Dense(60, activation="relu"),
+            Dropout(0.2),
+            Dense(30, activation="relu"),
+            Dropout(0.3),
+            Dense(10, activation="softmax"),
+        ]
+    )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -37,11 +42,14 @@ def five_layers():
 def small_net(optimizer="adam", width=20, classes=5):
     """Three layers with dropout, quick on every instruction set."""
     fastnn.set_random_seed(3)
-    model = fastnn.Sequential([
-        Dense(33, activation="relu", input_shape=(width,), name="first"), Dropout(0.25),
-        Dense(17, activation="tanh", name="middle"),
-        Dense(classes, activation="softmax", name="last"),
-    ])
+    model = fastnn.Sequential(
+        [
+            Dense(33, activation="relu", input_shape=(width,), name="first"),
+            Dropout(0.25),
+            Dense(17, activation="tanh", name="middle"),
+            Dense(classes, activation="softmax", name="last"),
+        ]
+    )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

@@ -94,9 +94,15 @@ def test_model_params_and_nested_lists():
     assert CallbackList().callbacks == CallbackList([]).callbacks == []
 
 
-@pytest.mark.parametrize(("wrong", "fix"), [
-    (EarlyStopping, "call the class"), ([print], "derive"), ({"a": Callback()}, "derive"), ("x", "derive"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "fix"),
+    [
+        (EarlyStopping, "call the class"),
+        ([print], "derive"),
+        ({"a": Callback()}, "derive"),
+        ("x", "derive"),
+    ],
+)
 def test_only_callbacks(wrong, fix):
     message = rf"^callbacks: received .*; expected instances of Callback; to fix it, {fix}"
     with pytest.raises(TypeError, match=message):
@@ -118,8 +124,9 @@ def test_overrides():
 
 def test_older_names_of_the_batch_hooks_are_called():
     calls = []
-    several = CallbackList(LambdaCallback(on_batch_begin=lambda *a: calls.append(a),
-                                          on_batch_end=lambda *a: calls.append(a)))
+    several = CallbackList(
+        LambdaCallback(on_batch_begin=lambda *a: calls.append(a), on_batch_end=lambda *a: calls.append(a))
+    )
     several.on_train_batch_begin(2)
     several.on_train_batch_end(2, {"loss": 1.0})
     several.on_test_batch_end(5)
@@ -139,10 +146,14 @@ def test_progress_reaches_only_those_that_have_it():
 
 def test_lambda_callback():
     calls = []
-    several = CallbackList(LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: calls.append(epoch), on_train_end=lambda logs: calls.append("end"),
-        on_test_end=None, on_predict_batch_end=lambda batch, logs: calls.append(-batch),
-    ))
+    several = CallbackList(
+        LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: calls.append(epoch),
+            on_train_end=lambda logs: calls.append("end"),
+            on_test_end=None,
+            on_predict_batch_end=lambda batch, logs: calls.append(-batch),
+        )
+    )
     several.on_epoch_begin(4)
     several.on_train_end()
     several.on_test_end()
@@ -172,28 +183,31 @@ def test_history():
 # EarlyStopping
 
 
-@pytest.mark.parametrize(("arguments", "values", "epochs", "best_epoch"), [
-    ({}, [3, 2, 2, 1], 3, 1),  # equal is no improvement
-    ({"patience": 1}, [3, 2, 2, 1], 3, 1),
-    ({"patience": 2}, [3, 2, 2, 1, 1, 1, 0], 6, 3),
-    ({"patience": 2}, [3, 2, 3, 1.9, 3, 1.8], 6, 5),  # the count begins anew
-    ({}, [1, 2], 2, 0),
-    ({}, [NAN, 2, 1, 3], 4, 2),  # never in the first epoch
-    ({}, [NAN, NAN, 1], 2, 0),
-    ({"min_delta": 0.5}, [3, 2.5, 1], 2, 0),  # a change of exactly min_delta is none
-    ({"min_delta": 0.5}, [3, 2.25, 2], 3, 1),
-    ({"min_delta": -0.5}, [3, 2.25, 2], 3, 1),
-    ({"min_delta": 0.5, "patience": 3}, [3, 2.75, 2.5, 2.25, 2], 5, 3),  # against the best, not the last
-    ({"mode": "max"}, [1, 2, 3, 3], 4, 2),
-    ({"mode": "max", "min_delta": 0.5}, [1, 1.5, 3], 2, 0),
-    ({"baseline": 2}, [3, 2.5, 2.4], 3, 2),  # better than before, so it goes on ...
-    ({"baseline": 2}, [3, 2.5, 2.5], 3, 1),
-    ({"baseline": 2, "patience": 3}, [3, 2.5, 2.4, 2.4], 4, 2),  # ... but the count does not begin anew
-    ({"baseline": 2, "patience": 3}, [3, 1.5, 1.6, 1.6, 1.4], 5, 4),
-    ({"baseline": 2, "patience": 3}, [3, 1.5, 1.6, 1.6, 1.6, 1], 5, 1),
-    ({"start_from_epoch": 2}, [1, 5, 4, 3, 3], 5, 3),
-    ({"start_from_epoch": 2, "patience": 2}, [1, 5, 4, 4, 4, 0], 5, 2),
-])
+@pytest.mark.parametrize(
+    ("arguments", "values", "epochs", "best_epoch"),
+    [
+        ({}, [3, 2, 2, 1], 3, 1),  # equal is no improvement
+        ({"patience": 1}, [3, 2, 2, 1], 3, 1),
+        ({"patience": 2}, [3, 2, 2, 1, 1, 1, 0], 6, 3),
+        ({"patience": 2}, [3, 2, 3, 1.9, 3, 1.8], 6, 5),  # the count begins anew
+        ({}, [1, 2], 2, 0),
+        ({}, [NAN, 2, 1, 3], 4, 2),  # never in the first epoch
+        ({}, [NAN, NAN, 1], 2, 0),
+        ({"min_delta": 0.5}, [3, 2.5, 1], 2, 0),  # a change of exactly min_delta is none
+        ({"min_delta": 0.5}, [3, 2.25, 2], 3, 1),
+        ({"min_delta": -0.5}, [3, 2.25, 2], 3, 1),
+        ({"min_delta": 0.5, "patience": 3}, [3, 2.75, 2.5, 2.25, 2], 5, 3),  # against the best, not the last
+        ({"mode": "max"}, [1, 2, 3, 3], 4, 2),
+        ({"mode": "max", "min_delta": 0.5}, [1, 1.5, 3], 2, 0),
+        ({"baseline": 2}, [3, 2.5, 2.4], 3, 2),  # better than before, so it goes on ...
+        ({"baseline": 2}, [3, 2.5, 2.5], 3, 1),
+        ({"baseline": 2, "patience": 3}, [3, 2.5, 2.4, 2.4], 4, 2),  # ... but the count does not begin anew
+        ({"baseline": 2, "patience": 3}, [3, 1.5, 1.6, 1.6, 1.4], 5, 4),
+        ({"baseline": 2, "patience": 3}, [3, 1.5, 1.6, 1.6, 1.6, 1], 5, 1),
+        ({"start_from_epoch": 2}, [1, 5, 4, 3, 3], 5, 3),
+        ({"start_from_epoch": 2, "patience": 2}, [1, 5, 4, 4, 4, 0], 5, 2),
+    ],
+)
 def test_early_stopping(arguments, values, epochs, best_epoch):
     stop = EarlyStopping(**arguments)
     model, history = fit(stop, values)
@@ -205,16 +219,19 @@ def test_early_stopping(arguments, values, epochs, best_epoch):
     assert model.weights == [epochs - 1]
 
 
-@pytest.mark.parametrize(("arguments", "values", "restored"), [
-    ({"patience": 2}, [3, 2, 2, 2, 1], 1),
-    ({"patience": 5}, [3, 2, 2], 1),  # restored also at the regular end
-    ({"patience": 2}, [3, 2, 1], 2),
-    ({"patience": 2}, [NAN, NAN, NAN], 0),  # the first if there is no best
-    ({"patience": 3}, [NAN, 2, 3, 3], 1),
-    ({"baseline": 1, "patience": 3}, [3, 2, 2.5, 2.5], 1),  # best of those that miss the baseline
-    ({"start_from_epoch": 1, "patience": 2}, [1, 3, 2, 3, 3], 2),
-    ({"start_from_epoch": 9}, [3, 4, 5], 2),  # nothing to restore
-])
+@pytest.mark.parametrize(
+    ("arguments", "values", "restored"),
+    [
+        ({"patience": 2}, [3, 2, 2, 2, 1], 1),
+        ({"patience": 5}, [3, 2, 2], 1),  # restored also at the regular end
+        ({"patience": 2}, [3, 2, 1], 2),
+        ({"patience": 2}, [NAN, NAN, NAN], 0),  # the first if there is no best
+        ({"patience": 3}, [NAN, 2, 3, 3], 1),
+        ({"baseline": 1, "patience": 3}, [3, 2, 2.5, 2.5], 1),  # best of those that miss the baseline
+        ({"start_from_epoch": 1, "patience": 2}, [1, 3, 2, 3, 3], 2),
+        ({"start_from_epoch": 9}, [3, 4, 5], 2),  # nothing to restore
+    ],
+)
 def test_early_stopping_restores_the_best_weights(arguments, values, restored):
     model, _ = fit(EarlyStopping(restore_best_weights=True, **arguments), values)
     assert model.weights == [restored]
@@ -240,12 +257,23 @@ def test_early_stopping_speaks_when_asked(capsys):
 # What EarlyStopping and ReduceLROnPlateau share
 
 
-@pytest.mark.parametrize(("name", "mode"), [
-    ("loss", "min"), ("val_loss", "min"), ("accuracy", "max"), ("val_sparse_categorical_accuracy", "max"),
-    ("acc", "max"), ("val_auc", "max"), ("precision", "max"), ("Recall", "max"),
-    ("val_mean_squared_error", "min"),
-    ("categorical_crossentropy", "min"), ("val_mae", "min"), ("kl_divergence", "min"),
-])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("loss", "min"),
+        ("val_loss", "min"),
+        ("accuracy", "max"),
+        ("val_sparse_categorical_accuracy", "max"),
+        ("acc", "max"),
+        ("val_auc", "max"),
+        ("precision", "max"),
+        ("Recall", "max"),
+        ("val_mean_squared_error", "min"),
+        ("categorical_crossentropy", "min"),
+        ("val_mae", "min"),
+        ("kl_divergence", "min"),
+    ],
+)
 @pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau])
 def test_mode_by_name(kind, name, mode):
     assert kind(monitor=name).mode == mode
@@ -268,26 +296,29 @@ def test_a_missing_entry_is_warned_of_once(kind):
         callback.on_epoch_end(0)
 
 
-@pytest.mark.parametrize(("kind", "arguments", "message", "error"), [
-    (EarlyStopping, {"patience": -1}, "patience: received -1", ValueError),
-    (EarlyStopping, {"patience": 1.5}, "patience: received 1.5", TypeError),
-    (EarlyStopping, {"patience": True}, "patience: received True", TypeError),
-    (EarlyStopping, {"start_from_epoch": -1}, "start_from_epoch: received -1", ValueError),
-    (EarlyStopping, {"mode": "minimum"}, "mode: received 'minimum'", ValueError),
-    (EarlyStopping, {"monitor": "speed"}, "mode: received 'auto' for 'speed'", ValueError),
-    (EarlyStopping, {"monitor": None}, "monitor: received None", TypeError),
-    (EarlyStopping, {"min_delta": NAN}, "min_delta: received nan", ValueError),
-    (EarlyStopping, {"baseline": "1"}, "baseline: received '1'", TypeError),
-    (EarlyStopping, {"baseline": NAN}, "baseline: received nan", ValueError),
-    (ReduceLROnPlateau, {"factor": 1}, "factor: received 1 ", ValueError),
-    (ReduceLROnPlateau, {"factor": 1.5}, "factor: received 1.5", ValueError),
-    (ReduceLROnPlateau, {"factor": -0.5}, "factor: received -0.5", ValueError),
-    (ReduceLROnPlateau, {"factor": "0.5"}, "factor: received '0.5'", TypeError),
-    (ReduceLROnPlateau, {"patience": -1}, "patience: received -1", ValueError),
-    (ReduceLROnPlateau, {"cooldown": -1}, "cooldown: received -1", ValueError),
-    (ReduceLROnPlateau, {"min_lr": -1.0}, "min_lr: received -1.0", ValueError),
-    (ReduceLROnPlateau, {"mode": 3}, "mode: received 3", TypeError),
-])
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message", "error"),
+    [
+        (EarlyStopping, {"patience": -1}, "patience: received -1", ValueError),
+        (EarlyStopping, {"patience": 1.5}, "patience: received 1.5", TypeError),
+        (EarlyStopping, {"patience": True}, "patience: received True", TypeError),
+        (EarlyStopping, {"start_from_epoch": -1}, "start_from_epoch: received -1", ValueError),
+        (EarlyStopping, {"mode": "minimum"}, "mode: received 'minimum'", ValueError),
+        (EarlyStopping, {"monitor": "speed"}, "mode: received 'auto' for 'speed'", ValueError),
+        (EarlyStopping, {"monitor": None}, "monitor: received None", TypeError),
+        (EarlyStopping, {"min_delta": NAN}, "min_delta: received nan", ValueError),
+        (EarlyStopping, {"baseline": "1"}, "baseline: received '1'", TypeError),
+        (EarlyStopping, {"baseline": NAN}, "baseline: received nan", ValueError),
+        (ReduceLROnPlateau, {"factor": 1}, "factor: received 1 ", ValueError),
+        (ReduceLROnPlateau, {"factor": 1.5}, "factor: received 1.5", ValueError),
+        (ReduceLROnPlateau, {"factor": -0.5}, "factor: received -0.5", ValueError),
+        (ReduceLROnPlateau, {"factor": "0.5"}, "factor: received '0.5'", TypeError),
+        (ReduceLROnPlateau, {"patience": -1}, "patience: received -1", ValueError),
+        (ReduceLROnPlateau, {"cooldown": -1}, "cooldown: received -1", ValueError),
+        (ReduceLROnPlateau, {"min_lr": -1.0}, "min_lr: received -1.0", ValueError),
+        (ReduceLROnPlateau, {"mode": 3}, "mode: received 3", TypeError),
+    ],
+)
 def test_wrong_arguments(kind, arguments, message, error):
     with pytest.raises(error, match=rf"^{message}.*; expected .*; to fix it, "):
         kind(**arguments)
@@ -296,23 +327,26 @@ def test_wrong_arguments(kind, arguments, message, error):
 # Learning rates
 
 
-@pytest.mark.parametrize(("arguments", "values", "rates"), [
-    ({"patience": 1}, [3, 3, 3], [1, 1, 0.5]),
-    ({"patience": 0}, [3, 3, 3], [1, 1, 0.5]),
-    ({"patience": 2}, [3, 3, 3, 3, 3, 3], [1, 1, 1, 0.5, 0.5, 0.25]),
-    ({"patience": 2}, [3, 3, 2, 2, 2, 2], [1, 1, 1, 1, 1, 0.5]),
-    ({"patience": 1, "min_delta": 1}, [3, 2, 1, 1], [1, 1, 0.5, 0.5]),  # 3 -> 2 is none, 3 -> 1 is one
-    ({"patience": 1}, [3, 2.99995, 2], [1, 1, 0.5]),  # below the default min_delta
-    ({"patience": 1, "min_delta": 0}, [3, 2.99995, 2], [1, 1, 1]),
-    ({"patience": 1, "min_lr": 0.4}, [3, 3, 3, 3], [1, 1, 0.5, 0.4]),
-    ({"patience": 1, "min_lr": 0.4}, [3, 3, 3, 3, 3], [1, 1, 0.5, 0.4, 0.4]),
-    ({"patience": 1, "min_lr": 2.0}, [3, 3, 3], [1, 1, 1]),
-    ({"patience": 1, "cooldown": 2}, [3] * 7, [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]),
-    ({"patience": 2, "cooldown": 2}, [3] * 8, [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]),
-    ({"patience": 1, "cooldown": 3}, [3, 3, 3, 3, 3, 3], [1, 1, 0.5, 0.5, 0.5, 0.25]),
-    ({"patience": 1, "mode": "max"}, [1, 2, 2, 2.00005, 3], [1, 1, 1, 0.5, 0.25]),
-    ({"patience": 1}, [NAN, 3, NAN, 2], [1, 0.5, 0.5, 0.25]),
-])
+@pytest.mark.parametrize(
+    ("arguments", "values", "rates"),
+    [
+        ({"patience": 1}, [3, 3, 3], [1, 1, 0.5]),
+        ({"patience": 0}, [3, 3, 3], [1, 1, 0.5]),
+        ({"patience": 2}, [3, 3, 3, 3, 3, 3], [1, 1, 1, 0.5, 0.5, 0.25]),
+        ({"patience": 2}, [3, 3, 2, 2, 2, 2], [1, 1, 1, 1, 1, 0.5]),
+        ({"patience": 1, "min_delta": 1}, [3, 2, 1, 1], [1, 1, 0.5, 0.5]),  # 3 -> 2 is none, 3 -> 1 is one
+        ({"patience": 1}, [3, 2.99995, 2], [1, 1, 0.5]),  # below the default min_delta
+        ({"patience": 1, "min_delta": 0}, [3, 2.99995, 2], [1, 1, 1]),
+        ({"patience": 1, "min_lr": 0.4}, [3, 3, 3, 3], [1, 1, 0.5, 0.4]),
+        ({"patience": 1, "min_lr": 0.4}, [3, 3, 3, 3, 3], [1, 1, 0.5, 0.4, 0.4]),
+        ({"patience": 1, "min_lr": 2.0}, [3, 3, 3], [1, 1, 1]),
+        ({"patience": 1, "cooldown": 2}, [3] * 7, [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]),
+        ({"patience": 2, "cooldown": 2}, [3] * 8, [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]),
+        ({"patience": 1, "cooldown": 3}, [3, 3, 3, 3, 3, 3], [1, 1, 0.5, 0.5, 0.5, 0.25]),
+        ({"patience": 1, "mode": "max"}, [1, 2, 2, 2.00005, 3], [1, 1, 1, 0.5, 0.25]),
+        ({"patience": 1}, [NAN, 3, NAN, 2], [1, 0.5, 0.5, 0.25]),
+    ],
+)
 def test_reduce_on_plateau(arguments, values, rates):
     callback = ReduceLROnPlateau(factor=0.5, **arguments)
     for _ in range(2):  # it can be used again
@@ -326,11 +360,14 @@ def test_reduce_on_plateau_speaks_when_asked(capsys):
     assert model.optimizer.learning_rate == 0.25
 
 
-@pytest.mark.parametrize("schedule", [
-    lambda epoch, rate: rate / 2 if epoch else rate,
-    lambda epoch: 0.5**epoch,
-    lambda epoch, *rest: 0.5**epoch,
-])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda epoch, rate: rate / 2 if epoch else rate,
+        lambda epoch: 0.5**epoch,
+        lambda epoch, *rest: 0.5**epoch,
+    ],
+)
 def test_learning_rate_scheduler(schedule, capsys):
     _, history = fit(LearningRateScheduler(schedule), [1, 1, 1])
     assert history.history["learning_rate"] == [1.0, 0.5, 0.25]
@@ -356,9 +393,15 @@ def test_learning_rate_scheduler_takes_a_function_of_one_or_two(schedule):
         LearningRateScheduler(schedule)
 
 
-@pytest.mark.parametrize(("result", "error"), [
-    (None, TypeError), ("1", TypeError), (-1.0, ValueError), (NAN, ValueError),
-])
+@pytest.mark.parametrize(
+    ("result", "error"),
+    [
+        (None, TypeError),
+        ("1", TypeError),
+        (-1.0, ValueError),
+        (NAN, ValueError),
+    ],
+)
 def test_learning_rate_scheduler_refuses_wrong_rates(result, error):
     model = Model(0.25)
     with pytest.raises(error, match=r"^result of schedule: received .*; expected a finite number .*; to fix"):
@@ -388,7 +431,7 @@ def screen(text):
     for line in text.split("\n"):
         shown = ""
         for part in line.split("\r"):
-            shown = part + shown[len(part):]
+            shown = part + shown[len(part) :]
         lines.append(shown.rstrip())
     return lines
 
@@ -404,8 +447,10 @@ def train(logger, clock, between=lambda: None, **params):
     """Two epochs of half a second, each with a validation of a quarter of a second."""
     several = CallbackList([logger], None, **(PARAMS | params))
     several.on_train_begin()
-    results = ({"accuracy": 0.5, "loss": 1.25}, {"val_loss": 2.0}), (
-        {"accuracy": 0.75, "loss": 0.0005}, {"val_loss": 1.0, "x": 0.0})
+    results = (
+        ({"accuracy": 0.5, "loss": 1.25}, {"val_loss": 2.0}),
+        ({"accuracy": 0.75, "loss": 0.0005}, {"val_loss": 1.0, "x": 0.0}),
+    )
     for epoch, (logs, val_logs) in enumerate(results):
         several.on_epoch_begin(epoch)
         for done in (2, 4):
@@ -445,10 +490,20 @@ def test_messages_appear_above_the_bar(monkeypatch):
     assert screen(terminal.getvalue()) == ["a message", LINES[0], "a message", LINES[1], ""]
 
 
-@pytest.mark.parametrize(("own", "given", "terminal", "level"), [
-    ("auto", "auto", True, 1), ("auto", "auto", False, 2), ("auto", 0, True, 0), ("auto", 2, True, 2),
-    (0, 1, True, 0), (1, 0, False, 1), (2, "auto", True, 2), (True, None, False, 1), ("auto", None, False, 2),
-])
+@pytest.mark.parametrize(
+    ("own", "given", "terminal", "level"),
+    [
+        ("auto", "auto", True, 1),
+        ("auto", "auto", False, 2),
+        ("auto", 0, True, 0),
+        ("auto", 2, True, 2),
+        (0, 1, True, 0),
+        (1, 0, False, 1),
+        (2, "auto", True, 2),
+        (True, None, False, 1),
+        ("auto", None, False, 2),
+    ],
+)
 def test_verbose(own, given, terminal, level, monkeypatch):
     stream = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)

@@ -26,8 +26,11 @@ def run_epoch(steps_per_call):
         bound = {name: np.zeros((len(starts), 2)) for name in sums}
         bound["learning rate"] = model.optimizer.step_numbers(len(starts)).astype(np.float32)
         run = executor.run(
-            data | bound | {"order": order}, starts, np.minimum(BATCH, SAMPLES - starts),
-            seed=config.seed(), iteration=model.optimizer._iterations,
+            data | bound | {"order": order},
+            starts,
+            np.minimum(BATCH, SAMPLES - starts),
+            seed=config.seed(),
+            iteration=model.optimizer._iterations,
         )
         assert run.batches == len(starts)
         for name, rows in sums.items():

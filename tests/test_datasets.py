@@ -88,7 +88,7 @@ def test_content_decides_whether_a_file_is_gzipped(tiny, tmp_path):
 
 
 def with_sizes(content, *sizes):
-    return content[:4] + struct.pack(f">{len(sizes)}I", *sizes) + content[4 + 4 * len(sizes):]
+    return content[:4] + struct.pack(f">{len(sizes)}I", *sizes) + content[4 + 4 * len(sizes) :]
 
 
 def flip_last_byte(content):
@@ -121,10 +121,18 @@ def test_damaged_file_is_an_error_naming_the_file(tiny, tmp_path, damage, compre
     assert str(caught.value).startswith(f"{path}: received ") and "; to fix it, " in str(caught.value)
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda c: c[:5], lambda c: c[:-20], lambda c: c[:-1], flip_last_byte, lambda c: c + b"more",
-    lambda c: c[:12] + b"\xff" * 8 + c[20:],
-], ids=["in the header", "in the data", "in the CRC", "wrong length field", "garbage behind", "bad block"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c[:5],
+        lambda c: c[:-20],
+        lambda c: c[:-1],
+        flip_last_byte,
+        lambda c: c + b"more",
+        lambda c: c[:12] + b"\xff" * 8 + c[20:],
+    ],
+    ids=["in the header", "in the data", "in the CRC", "wrong length field", "garbage behind", "bad block"],
+)
 def test_damaged_gzip_is_an_error_naming_the_file(tiny, tmp_path, spoil):
     write(tiny, tmp_path / "data")
     path = tmp_path / "data" / f"{FIRST}.gz"
@@ -243,9 +251,14 @@ def test_cache_folder_is_that_of_pooch(monkeypatch):
             assert _files.cache_folder().is_absolute()
 
 
-@pytest.mark.parametrize(("platform", "end"), [
-    ("linux", ".cache/fastnn"), ("darwin", "Library/Caches/fastnn"), ("win32", "fastnn/fastnn/Cache"),
-])
+@pytest.mark.parametrize(
+    ("platform", "end"),
+    [
+        ("linux", ".cache/fastnn"),
+        ("darwin", "Library/Caches/fastnn"),
+        ("win32", "fastnn/fastnn/Cache"),
+    ],
+)
 def test_cache_folder_of_each_platform(monkeypatch, platform, end):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -298,9 +311,15 @@ def test_concrete_leaves_the_global_random_state_alone(table):
     np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
-@pytest.mark.parametrize("change", [
-    lambda c: c.replace(b"\n", b"\r\n"), lambda c: b"\xef\xbb\xbf" + c, lambda c: c[:-1],
-], ids=["CRLF", "byte order mark", "no last line end"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.replace(b"\n", b"\r\n"),
+        lambda c: b"\xef\xbb\xbf" + c,
+        lambda c: c[:-1],
+    ],
+    ids=["CRLF", "byte order mark", "no last line end"],
+)
 def test_concrete_line_ends_do_not_count(table, tmp_path, change):
     expected = concrete.load_data()
     path = tmp_path / "concrete.csv"
@@ -312,19 +331,22 @@ def replace_line(number, line):
     return lambda c: b"\n".join(line if i == number - 1 else old for i, old in enumerate(c.split(b"\n")))
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda c: b"", "line 1: received an empty file; expected the header cement,"),
-    (lambda c: b"a,b\n" + c, "line 1: received a,b; expected the header cement,"),
-    (lambda c: c[:c.rindex(b"\n", 0, -1) + 1], "received 1029 rows after the header; expected 1030 rows"),
-    (lambda c: c + b"1,2,3,4,5,6,7,8,9\n", "received 1031 rows after the header; expected 1030 rows"),
-    (replace_line(3, b"1,2,3,4,5,6,7,8"), "line 3: received 8 columns; expected 9"),
-    (replace_line(1031, b"1,2,3,4,5,6,7,8,9,10"), "line 1031: received 10 columns; expected 9"),
-    (replace_line(5, b"1,2,3,wet,5,6,7,8,9"), "line 5, column water: received 'wet'; expected a finite"),
-    (replace_line(5, b"1,2,3,4,5,6,7,8,nan"), "line 5, column strength: received 'nan'; expected a finite"),
-    (replace_line(5, b"1,2,3,4,5,6,7,8,\xff"), "line 5, column strength: received '\ufffd'"),
-    (replace_line(5, b"1,2,3,4,5,6,7,8,9"), "received text with SHA-256 [0-9a-f]{64}; expected [0-9a-f]{64}"),
-    (lambda c: bytes(1 << 22), "line 1: received "),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: b"", "line 1: received an empty file; expected the header cement,"),
+        (lambda c: b"a,b\n" + c, "line 1: received a,b; expected the header cement,"),
+        (lambda c: c[: c.rindex(b"\n", 0, -1) + 1], "received 1029 rows after the header; expected 1030 rows"),
+        (lambda c: c + b"1,2,3,4,5,6,7,8,9\n", "received 1031 rows after the header; expected 1030 rows"),
+        (replace_line(3, b"1,2,3,4,5,6,7,8"), "line 3: received 8 columns; expected 9"),
+        (replace_line(1031, b"1,2,3,4,5,6,7,8,9,10"), "line 1031: received 10 columns; expected 9"),
+        (replace_line(5, b"1,2,3,wet,5,6,7,8,9"), "line 5, column water: received 'wet'; expected a finite"),
+        (replace_line(5, b"1,2,3,4,5,6,7,8,nan"), "line 5, column strength: received 'nan'; expected a finite"),
+        (replace_line(5, b"1,2,3,4,5,6,7,8,\xff"), "line 5, column strength: received '\ufffd'"),
+        (replace_line(5, b"1,2,3,4,5,6,7,8,9"), "received text with SHA-256 [0-9a-f]{64}; expected [0-9a-f]{64}"),
+        (lambda c: bytes(1 << 22), "line 1: received "),
+    ],
+)
 def test_wrong_concrete_file_is_an_error_naming_file_and_line(table, tmp_path, change, message):
     path = tmp_path / "concrete.csv"
     path.write_bytes(change(path.read_bytes()))
@@ -333,10 +355,19 @@ def test_wrong_concrete_file_is_an_error_naming_file_and_line(table, tmp_path, c
     assert str(caught.value).startswith(str(path)) and "; to fix it, " in str(caught.value)
 
 
-@pytest.mark.parametrize("arguments", [
-    {"test_split": 1.0}, {"test_split": -0.1}, {"test_split": float("nan")}, {"test_split": "a"},
-    {"seed": -1}, {"seed": 2**32}, {"seed": 1.5}, {"seed": None},
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"test_split": 1.0},
+        {"test_split": -0.1},
+        {"test_split": float("nan")},
+        {"test_split": "a"},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"seed": 1.5},
+        {"seed": None},
+    ],
+)
 def test_wrong_arguments_of_concrete(arguments):
     with pytest.raises(ValueError, match=f"^{next(iter(arguments))}: received .*; expected .*; to fix it, "):
         concrete.load_data(**arguments)

@@ -107,10 +107,14 @@ def test_symbolic_shapes_must_be_equal():
 @pytest.mark.parametrize(
     "x, shape, result",
     [
-        ((None, 6), (-1, 2, 3), (None, 2, 3)), ((None, 2, 3), (-1, 6), (None, 6)),
+        ((None, 6), (-1, 2, 3), (None, 2, 3)),
+        ((None, 2, 3), (-1, 6), (None, 6)),
         ((None,), (-1, 1), (None, 1)),
-        ((4, 3), (-1,), (12,)), ((4, 3), (2, -1), (2, 6)),
-        ((), (1,), (1,)), ((0, 3), (3, -1), (3, 0)), ((1,), (), ()),
+        ((4, 3), (-1,), (12,)),
+        ((4, 3), (2, -1), (2, 6)),
+        ((), (1,), (1,)),
+        ((0, 3), (3, -1), (3, 0)),
+        ((1,), (), ()),
     ],
 )
 def test_reshape(x, shape, result):
@@ -119,8 +123,17 @@ def test_reshape(x, shape, result):
 
 @pytest.mark.parametrize(
     "x, shape",
-    [((None, 6), (2, 3)), ((None, 6), (-1, 4)), ((None, 6), (-1, -1, 6)), ((None, 6), ()),
-     ((4, 3), (5, -1)), ((4, 3), (-1, -1)), ((4, 3), (13,)), ((4, 3), (-2, -6)), ((0, 3), (0, -1))],
+    [
+        ((None, 6), (2, 3)),
+        ((None, 6), (-1, 4)),
+        ((None, 6), (-1, -1, 6)),
+        ((None, 6), ()),
+        ((4, 3), (5, -1)),
+        ((4, 3), (-1, -1)),
+        ((4, 3), (13,)),
+        ((4, 3), (-2, -6)),
+        ((0, 3), (0, -1)),
+    ],
 )
 def test_wrong_reshapes(x, shape):
     with pytest.raises(ValueError, match="shape: received"):

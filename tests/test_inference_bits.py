@@ -15,12 +15,17 @@ ORDER = np.random.default_rng(5).permutation(len(X))
 def make():
     """A layer wide enough for packed panels, one deep enough for several blocks of k, several activations."""
     fastnn.set_random_seed(11)
-    model = fastnn.Sequential([
-        Dense(1024, activation="gelu", bias_initializer="random_normal", input_shape=(20,)),
-        Dense(18, activation="elu", bias_initializer="random_normal"),
-        Reshape((3, 6)), Dense(5, activation="sigmoid"), Flatten(), Dropout(0.5),
-        Dense(7, activation="softmax"),
-    ])
+    model = fastnn.Sequential(
+        [
+            Dense(1024, activation="gelu", bias_initializer="random_normal", input_shape=(20,)),
+            Dense(18, activation="elu", bias_initializer="random_normal"),
+            Reshape((3, 6)),
+            Dense(5, activation="sigmoid"),
+            Flatten(),
+            Dropout(0.5),
+            Dense(7, activation="softmax"),
+        ]
+    )
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

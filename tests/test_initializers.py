@@ -21,16 +21,36 @@ SIGMAS = 6  # a mean or a variance is this far off with probability 2e-9
 DKW = math.sqrt(math.log(2e9) / (2 * N))
 
 SEEDED = [
-    "RandomUniform", "RandomNormal", "TruncatedNormal", "VarianceScaling", "GlorotUniform", "GlorotNormal",
-    "HeUniform", "HeNormal", "LecunUniform", "LecunNormal",
+    "RandomUniform",
+    "RandomNormal",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "GlorotUniform",
+    "GlorotNormal",
+    "HeUniform",
+    "HeNormal",
+    "LecunUniform",
+    "LecunNormal",
 ]
 NAMES = {
     **{name: name for name in ["Zeros", "Ones", "Constant", *SEEDED]},
-    "zeros": "Zeros", "ones": "Ones", "constant": "Constant", "zero": "Zeros", "one": "Ones",
-    "random_uniform": "RandomUniform", "random_normal": "RandomNormal", "uniform": "RandomUniform",
-    "normal": "RandomNormal", "truncated_normal": "TruncatedNormal", "variance_scaling": "VarianceScaling",
-    "glorot_uniform": "GlorotUniform", "glorot_normal": "GlorotNormal", "he_uniform": "HeUniform",
-    "he_normal": "HeNormal", "lecun_uniform": "LecunUniform", "lecun_normal": "LecunNormal",
+    "zeros": "Zeros",
+    "ones": "Ones",
+    "constant": "Constant",
+    "zero": "Zeros",
+    "one": "Ones",
+    "random_uniform": "RandomUniform",
+    "random_normal": "RandomNormal",
+    "uniform": "RandomUniform",
+    "normal": "RandomNormal",
+    "truncated_normal": "TruncatedNormal",
+    "variance_scaling": "VarianceScaling",
+    "glorot_uniform": "GlorotUniform",
+    "glorot_normal": "GlorotNormal",
+    "he_uniform": "HeUniform",
+    "he_normal": "HeNormal",
+    "lecun_uniform": "LecunUniform",
+    "lecun_normal": "LecunNormal",
 }
 
 
@@ -40,13 +60,17 @@ def make(name, **kwargs):
 
 # ---- the inverse normal ---------------------------------------------------------------------------
 
+
 def centred_probabilities():
     """Odd multiples of 2**-53: both branches' borders, the ends, and tails down to 2**-53."""
     rng = np.random.default_rng(0)
-    q = np.concatenate([
-        rng.uniform(-0.5, 0.5, 2000), 0.5 - 2.0 ** -rng.uniform(2, 52, 2000),
-        [0.425, -0.425, 0.5 - math.exp(-25), 2.0**-53, 0.5 - 2.0**-53],
-    ])
+    q = np.concatenate(
+        [
+            rng.uniform(-0.5, 0.5, 2000),
+            0.5 - 2.0 ** -rng.uniform(2, 52, 2000),
+            [0.425, -0.425, 0.5 - math.exp(-25), 2.0**-53, 0.5 - 2.0**-53],
+        ]
+    )
     odd = 2 * np.floor(q * 2.0**52) + 1  # |odd| < 2**52, so 1/2 + q is exact too
     q = odd * 2.0**-53
     return np.concatenate([q, -q])
@@ -73,8 +97,10 @@ def test_log_is_within_its_stated_error():
     x = 2.0 ** -np.random.default_rng(1).uniform(1, 53, 1000)
     x = np.concatenate([x, [0.5, np.nextafter(0.5, 0), math.sqrt(0.5) / 2, 2.0**-53, 2.0**-1022]])
     with mpmath.workdps(40):
-        errors = [abs(mpmath.mpf(y) / mpmath.log(value) - 1)
-                  for y, value in zip(initializers._log(x).tolist(), x.tolist(), strict=True)]
+        errors = [
+            abs(mpmath.mpf(y) / mpmath.log(value) - 1)
+            for y, value in zip(initializers._log(x).tolist(), x.tolist(), strict=True)
+        ]
     assert max(errors) < 2.0**-52
 
 
@@ -97,14 +123,37 @@ def test_truncated_ends_stay_within_two():
 
 
 def test_no_function_of_libm_reaches_a_weight():
-    libm = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "power", "sin", "cos", "tan",
-            "sinh", "cosh", "tanh", "arctanh", "cbrt", "hypot", "erf", "erfc", "random", "linalg"}
+    libm = {
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "pow",
+        "power",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arctanh",
+        "cbrt",
+        "hypot",
+        "erf",
+        "erfc",
+        "random",
+        "linalg",
+    }
     tree = ast.parse(inspect.getsource(initializers))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not used & libm
 
 
 # ---- distributions --------------------------------------------------------------------------------
+
 
 def truncated_cdf(z):
     return (NORMAL.cdf(z) - 0.5) / (2 * HALF_MASS) + 0.5
@@ -116,22 +165,44 @@ STDDEV_550 = math.sqrt(1 / 550)  # fan_avg of SQUARE
 DISTRIBUTIONS = [
     ("RandomUniform", {"minval": -1.0, "maxval": 3.0}, (N,), 1.0, 4 / math.sqrt(12), lambda x: (x + 1) / 4),
     ("RandomNormal", {"mean": 3.0, "stddev": 2.0}, (N,), 3.0, 2.0, NormalDist(3, 2).cdf),
-    ("TruncatedNormal", {"mean": -1.0, "stddev": 2.0}, (N,), -1.0, 2 * TRUNCATED_STDDEV,
-     lambda x: truncated_cdf((x + 1) / 2)),
-    ("VarianceScaling", {"distribution": "untruncated_normal", "scale": 4.0}, SQUARE, 0.0,
-     math.sqrt(4 / 1000), NormalDist(0, math.sqrt(4 / 1000)).cdf),
-    ("VarianceScaling", {"distribution": "uniform", "mode": "fan_out"}, SQUARE, 0.0, 0.1,
-     lambda x: x / (0.2 * math.sqrt(3)) + 0.5),
-    ("VarianceScaling", {}, SQUARE, 0.0, math.sqrt(1e-3),
-     lambda x: truncated_cdf(x / math.sqrt(1e-3) * TRUNCATED_STDDEV)),
+    (
+        "TruncatedNormal",
+        {"mean": -1.0, "stddev": 2.0},
+        (N,),
+        -1.0,
+        2 * TRUNCATED_STDDEV,
+        lambda x: truncated_cdf((x + 1) / 2),
+    ),
+    (
+        "VarianceScaling",
+        {"distribution": "untruncated_normal", "scale": 4.0},
+        SQUARE,
+        0.0,
+        math.sqrt(4 / 1000),
+        NormalDist(0, math.sqrt(4 / 1000)).cdf,
+    ),
+    (
+        "VarianceScaling",
+        {"distribution": "uniform", "mode": "fan_out"},
+        SQUARE,
+        0.0,
+        0.1,
+        lambda x: x / (0.2 * math.sqrt(3)) + 0.5,
+    ),
+    (
+        "VarianceScaling",
+        {},
+        SQUARE,
+        0.0,
+        math.sqrt(1e-3),
+        lambda x: truncated_cdf(x / math.sqrt(1e-3) * TRUNCATED_STDDEV),
+    ),
     ("GlorotUniform", {}, SQUARE, 0.0, STDDEV_550, lambda x: x / (2 * math.sqrt(6 / 1100)) + 0.5),
     ("GlorotNormal", {}, SQUARE, 0.0, STDDEV_550, lambda x: truncated_cdf(x / STDDEV_550 * TRUNCATED_STDDEV)),
     ("HeUniform", {}, SQUARE, 0.0, math.sqrt(2e-3), lambda x: x / (2 * math.sqrt(6e-3)) + 0.5),
-    ("HeNormal", {}, SQUARE, 0.0, math.sqrt(2e-3),
-     lambda x: truncated_cdf(x / math.sqrt(2e-3) * TRUNCATED_STDDEV)),
+    ("HeNormal", {}, SQUARE, 0.0, math.sqrt(2e-3), lambda x: truncated_cdf(x / math.sqrt(2e-3) * TRUNCATED_STDDEV)),
     ("LecunUniform", {}, SQUARE, 0.0, math.sqrt(1e-3), lambda x: x / (2 * math.sqrt(3e-3)) + 0.5),
-    ("LecunNormal", {}, SQUARE, 0.0, math.sqrt(1e-3),
-     lambda x: truncated_cdf(x / math.sqrt(1e-3) * TRUNCATED_STDDEV)),
+    ("LecunNormal", {}, SQUARE, 0.0, math.sqrt(1e-3), lambda x: truncated_cdf(x / math.sqrt(1e-3) * TRUNCATED_STDDEV)),
 ]
 
 
@@ -164,8 +235,7 @@ def test_uniform_is_the_top_24_bits():
 def test_normal_is_the_quantile_of_52_bits_and_a_half():
     high, low = (random_bits(1, 100, 9, 0, word)[0].tolist() for word in (0, 1))
     values = make("RandomNormal", stddev=1.0, seed=9)((100,), "float64")
-    expected = [NORMAL.inv_cdf((2 * (h * 2**20 + l // 2**12) + 1) / 2**53)
-                for h, l in zip(high, low, strict=True)]
+    expected = [NORMAL.inv_cdf((2 * (h * 2**20 + l // 2**12) + 1) / 2**53) for h, l in zip(high, low, strict=True)]
     np.testing.assert_allclose(values, expected, rtol=2e-15, atol=0)
 
 
@@ -173,7 +243,8 @@ def test_normal_is_the_quantile_of_52_bits_and_a_half():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_extreme_bits_stay_in_the_open_interval(monkeypatch, bits, dtype):
     monkeypatch.setattr(
-        initializers, "random_bits", lambda rows, width, *_, **__: np.full((rows, width), bits, np.uint32))
+        initializers, "random_bits", lambda rows, width, *_, **__: np.full((rows, width), bits, np.uint32)
+    )
     (normal,) = make("RandomNormal", stddev=1.0, seed=0)((1,), dtype)
     assert abs(normal) == pytest.approx(-NORMAL.inv_cdf(2.0**-53), rel=1e-6)
     assert abs(make("TruncatedNormal", stddev=1.0, seed=0)((1,), dtype)[0]) <= 2
@@ -197,7 +268,7 @@ def test_an_element_depends_on_its_index_alone(name):
     np.testing.assert_array_equal(make(name, seed=6)((2, 5, 7)).ravel(), whole[:70])
     assert make(name, seed=6)(()) == whole[0]
     for first, second in pairwise([0, BLOCK, 2 * BLOCK]):
-        assert not np.array_equal(whole[first:first + 70], whole[second:second + 70])
+        assert not np.array_equal(whole[first : first + 70], whole[second : second + 70])
 
 
 def test_degenerate_distributions():
@@ -226,6 +297,7 @@ def test_golden_values(name, seed, expected):
 
 # ---- seeds ----------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("name", SEEDED)
 def test_seeds(name):
     first = make(name, seed=1)
@@ -251,8 +323,15 @@ def test_without_a_seed_every_instance_has_a_stream(name, monkeypatch):
 # ---- fans -----------------------------------------------------------------------------------------
 
 FANS = [
-    ((), 1, 1), ((7,), 7, 7), ((784, 10), 784, 10), ((5, 16, 32), 80, 160), ((3, 3, 16, 32), 144, 288),
-    ((2, 3, 4, 5, 6), 120, 144), ((0, 4), 0, 4), ((0,), 0, 0), ([3, 4], 3, 4),
+    ((), 1, 1),
+    ((7,), 7, 7),
+    ((784, 10), 784, 10),
+    ((5, 16, 32), 80, 160),
+    ((3, 3, 16, 32), 144, 288),
+    ((2, 3, 4, 5, 6), 120, 144),
+    ((0, 4), 0, 4),
+    ((0,), 0, 0),
+    ([3, 4], 3, 4),
 ]
 
 
@@ -266,7 +345,8 @@ def test_variance_scaling_takes_n_from_the_mode(mode, n):
     limit = math.sqrt(3 * 0.5 / n)
     scaled = make("VarianceScaling", scale=0.5, mode=mode, distribution="uniform", seed=8)
     np.testing.assert_array_equal(
-        scaled((3, 3, 16, 32)), make("RandomUniform", minval=-limit, maxval=limit, seed=8)((3, 3, 16, 32)))
+        scaled((3, 3, 16, 32)), make("RandomUniform", minval=-limit, maxval=limit, seed=8)((3, 3, 16, 32))
+    )
 
 
 def test_no_inputs_count_as_one():
@@ -279,6 +359,7 @@ def test_normal_means_truncated_normal():
 
 
 # ---- constants, configs, names --------------------------------------------------------------------
+
 
 def test_constants():
     assert make("Zeros")((2, 3)).dtype == np.float32
@@ -364,8 +445,17 @@ WRONG_ARGUMENTS = [
     ("Constant", {"value": None}, TypeError, "value"),
     ("Constant", {"value": 1j}, TypeError, "value"),
     ("Constant", {"value": [[1], [1, 2]]}, TypeError, "value"),
-    *[(name, {"seed": seed}, error, "seed") for name in SEEDED for seed, error in [
-        (-1, ValueError), (2**64, ValueError), (1.0, TypeError), ("1", TypeError), (True, TypeError)]],
+    *[
+        (name, {"seed": seed}, error, "seed")
+        for name in SEEDED
+        for seed, error in [
+            (-1, ValueError),
+            (2**64, ValueError),
+            (1.0, TypeError),
+            ("1", TypeError),
+            (True, TypeError),
+        ]
+    ],
 ]
 
 
@@ -376,15 +466,26 @@ def test_wrong_arguments(name, kwargs, error, argument):
 
 
 @pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", *SEEDED])
-@pytest.mark.parametrize("shape, dtype, error, argument", [
-    (5, None, TypeError, "shape"), ("34", None, TypeError, "shape"), (None, None, TypeError, "shape"),
-    ((2, 1.0), None, TypeError, "shape"), ((2, None), None, TypeError, "shape"),
-    ((True, 2), None, TypeError, "shape"), ((-1, 2), None, ValueError, "shape"),
-    ((2**63,), None, ValueError, "shape"), ((2**40, 2**40), None, ValueError, "shape"),
-    ((0, 2**70), None, ValueError, "shape"),
-    ((2,), "float16", ValueError, "dtype"), ((2,), int, ValueError, "dtype"), ((2,), 7, TypeError, "dtype"),
-    ((2,), ">f4" if np.little_endian else "<f4", ValueError, "dtype"), ((2,), "flaot32", TypeError, "dtype"),
-])
+@pytest.mark.parametrize(
+    "shape, dtype, error, argument",
+    [
+        (5, None, TypeError, "shape"),
+        ("34", None, TypeError, "shape"),
+        (None, None, TypeError, "shape"),
+        ((2, 1.0), None, TypeError, "shape"),
+        ((2, None), None, TypeError, "shape"),
+        ((True, 2), None, TypeError, "shape"),
+        ((-1, 2), None, ValueError, "shape"),
+        ((2**63,), None, ValueError, "shape"),
+        ((2**40, 2**40), None, ValueError, "shape"),
+        ((0, 2**70), None, ValueError, "shape"),
+        ((2,), "float16", ValueError, "dtype"),
+        ((2,), int, ValueError, "dtype"),
+        ((2,), 7, TypeError, "dtype"),
+        ((2,), ">f4" if np.little_endian else "<f4", ValueError, "dtype"),
+        ((2,), "flaot32", TypeError, "dtype"),
+    ],
+)
 def test_wrong_calls(name, shape, dtype, error, argument):
     with pytest.raises(error, match=rf"^{argument}: received .*; expected .*; to fix it, "):
         make(name)(shape, dtype)
@@ -395,10 +496,19 @@ def test_constant_that_does_not_fit():
         make("Constant", value=[1, 2])((3,))
 
 
-@pytest.mark.parametrize("identifier, error", [
-    ("glorot", ValueError), ("Initializer", ValueError), ("", ValueError), (3, TypeError), (int, TypeError),
-    ({}, TypeError), ({"class_name": "Dense", "config": {}}, ValueError), ({"class_name": []}, TypeError),
-])
+@pytest.mark.parametrize(
+    "identifier, error",
+    [
+        ("glorot", ValueError),
+        ("Initializer", ValueError),
+        ("", ValueError),
+        (3, TypeError),
+        (int, TypeError),
+        ({}, TypeError),
+        ({"class_name": "Dense", "config": {}}, ValueError),
+        ({"class_name": []}, TypeError),
+    ],
+)
 def test_unknown_names(identifier, error):
     with pytest.raises(error, match=r"^initializer: received .*; expected one of .*'he_normal'"):
         get(identifier)

@@ -77,13 +77,15 @@ DTYPES = ("uint8", "int16", "uint16", "int32", "int64", ">i4", "uint64", "float6
 
 def net(loss="sparse_categorical_crossentropy", **shape):
     fastnn.set_random_seed(9)
-    model = fastnn.Sequential([
-        layers.Rescaling(1 / 64, offset=-1.5, **(shape or {"input_shape": (FEATURES,)})),
-        layers.Flatten(),
-        layers.Dense(7, activation="tanh"),
-        layers.Dropout(0.2),
-        layers.Dense(CLASSES, activation="softmax"),
-    ])
+    model = fastnn.Sequential(
+        [
+            layers.Rescaling(1 / 64, offset=-1.5, **(shape or {"input_shape": (FEATURES,)})),
+            layers.Flatten(),
+            layers.Dense(7, activation="tanh"),
+            layers.Dropout(0.2),
+            layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
     model.compile("adam", loss, metrics=["accuracy"])
     return model
 
@@ -207,8 +209,11 @@ def x_of_the_program(model, x, mode=TRAIN):
     """The array that the program of a mode reads its inputs from, and the dtype it expects."""
     prepared = model._data(model._features(x), LABELS, None, None)
     (area,) = [
-        area for key, executor in model._executors.items() if key[0] == mode
-        for area in executor.program.areas if area.kind == DATA and area.name == "x"
+        area
+        for key, executor in model._executors.items()
+        if key[0] == mode
+        for area in executor.program.areas
+        if area.kind == DATA and area.name == "x"
     ]
     return prepared["x"], area.dtype
 

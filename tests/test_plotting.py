@@ -10,8 +10,10 @@ import pytest
 from fastnn.plotting import plot_history
 
 LOGS = {
-    "accuracy": [0.5, 0.7, 0.8, 0.9], "loss": [1.0, 0.6, 0.4, 0.3],
-    "val_accuracy": [0.5, 0.6, 0.7, 0.7], "val_loss": [1.1, 0.8, 0.6, 0.6],
+    "accuracy": [0.5, 0.7, 0.8, 0.9],
+    "loss": [1.0, 0.6, 0.4, 0.3],
+    "val_accuracy": [0.5, 0.6, 0.7, 0.7],
+    "val_loss": [1.1, 0.8, 0.6, 0.6],
 }
 
 
@@ -80,14 +82,17 @@ def test_without_matplotlib(monkeypatch):
         plot_history(LOGS)
 
 
-@pytest.mark.parametrize(("history", "error", "message"), [
-    ([1, 2], TypeError, "history: received "),
-    ({}, ValueError, "history: received no values"),
-    ({"loss": []}, ValueError, "history: received no values"),
-    ({"f1": [[0.1, 0.2]]}, ValueError, "history\\['f1'\\]: received "),
-    ({"loss": ["low"]}, ValueError, "history\\['loss'\\]: received "),
-    (SimpleNamespace(history={"loss": [1, 2]}, epoch=[0]), ValueError, "history.epoch: received 1 epochs"),
-])
+@pytest.mark.parametrize(
+    ("history", "error", "message"),
+    [
+        ([1, 2], TypeError, "history: received "),
+        ({}, ValueError, "history: received no values"),
+        ({"loss": []}, ValueError, "history: received no values"),
+        ({"f1": [[0.1, 0.2]]}, ValueError, "history\\['f1'\\]: received "),
+        ({"loss": ["low"]}, ValueError, "history\\['loss'\\]: received "),
+        (SimpleNamespace(history={"loss": [1, 2]}, epoch=[0]), ValueError, "history.epoch: received 1 epochs"),
+    ],
+)
 def test_wrong_history(history, error, message):
     with pytest.raises(error, match=f"^{message}.*; to fix it, "):
         plot_history(history)

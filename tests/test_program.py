@@ -56,10 +56,13 @@ GOLDEN = """\
 def test_the_plan_of_a_two_layer_net(monkeypatch):
     """The text shows in a review what a change of planner, layers or optimizers does to a plan."""
     monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
-    model = fastnn.Sequential([
-        Dense(3, activation="relu", input_shape=(4,), name="hidden"), Dropout(0.5, seed=7, name="drop"),
-        Dense(2, activation="softmax", name="output"),
-    ])
+    model = fastnn.Sequential(
+        [
+            Dense(3, activation="relu", input_shape=(4,), name="hidden"),
+            Dropout(0.5, seed=7, name="drop"),
+            Dense(2, activation="softmax", name="output"),
+        ]
+    )
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     assert model.describe(batch_size=8) == GOLDEN
 
@@ -166,7 +169,12 @@ def test_cheap_steps_are_done_by_one_thread_without_barriers():
 
 OUTPUTS = ("y0", "y1", "y2")
 UNARY = [
-    ops.relu, ops.tanh, ops.gelu, ops.softmax, ops.cosine, lambda x: x * 0.5 - 0.25,
+    ops.relu,
+    ops.tanh,
+    ops.gelu,
+    ops.softmax,
+    ops.cosine,
+    lambda x: x * 0.5 - 0.25,
     lambda x: ops.dropout(x, rate=0.3, stream=x.index),
     lambda x: ops.reshape(x, shape=(-1, math.prod(x.shape[1:]))),
     lambda x: ops.reshape(x, shape=(-1, 2, x.shape[-1] // 2) if x.ndim == 2 else (-1, *x.shape[1:])),

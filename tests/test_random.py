@@ -14,8 +14,11 @@ ALL = 0xFFFFFFFF
 KNOWN_ANSWERS = [
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((ALL, ALL, ALL, ALL), (ALL, ALL), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
-     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
 ]
 
 
@@ -39,8 +42,7 @@ def slow_bits(row, element, seed, stream, iteration):
 def test_known_answers(counter, key, answer):
     assert slow_philox(counter, key) == answer
     assert tuple(map(int, philox4x32(counter, key))) == answer
-    for word, expected in zip(philox4x32([np.full((2, 3), c, np.uint32) for c in counter], key), answer,
-                              strict=True):
+    for word, expected in zip(philox4x32([np.full((2, 3), c, np.uint32) for c in counter], key), answer, strict=True):
         assert word.dtype == np.uint32
         np.testing.assert_array_equal(word, np.full((2, 3), expected))
 
@@ -54,9 +56,14 @@ def test_counters_broadcast_like_full_arrays():
 
 
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 63, 64, 65, 130])
-@pytest.mark.parametrize("seed, stream, iteration", [
-    (0, 0, 0), (2**64 - 1, ALL, 2**32 - 1), (0x0123456789ABCDEF, 3, 2**32 + 5),
-])
+@pytest.mark.parametrize(
+    "seed, stream, iteration",
+    [
+        (0, 0, 0),
+        (2**64 - 1, ALL, 2**32 - 1),
+        (0x0123456789ABCDEF, 3, 2**32 + 5),
+    ],
+)
 def test_random_bits_follow_the_definition(width, seed, stream, iteration):
     bits = random_bits(3, width, seed, stream, iteration)
     assert bits.dtype == np.uint32 and bits.flags.c_contiguous
@@ -106,8 +113,10 @@ def test_permutation_holds_every_number_once(n):
 
 
 def test_permutation_sorts_64_bit_keys():
-    keys = [slow_bits(0, i, 11, PERMUTATION_STREAM, 4) * 2**32 + slow_bits(1, i, 11, PERMUTATION_STREAM, 4)
-            for i in range(200)]
+    keys = [
+        slow_bits(0, i, 11, PERMUTATION_STREAM, 4) * 2**32 + slow_bits(1, i, 11, PERMUTATION_STREAM, 4)
+        for i in range(200)
+    ]
     assert permutation(200, seed=11, epoch=4).tolist() == sorted(range(200), key=keys.__getitem__)
 
 

@@ -9,10 +9,19 @@ from fastnn.regularizers import L1, L1L2, L2, Regularizer
 X = np.array([[1.0, -2.0], [0.0, 0.5]])
 
 
-@pytest.mark.parametrize(("regularizer", "expected"), [
-    (L1(2.0), 7.0), (L2(2.0), 10.5), (L1L2(l1=2.0, l2=4.0), 28.0),
-    (L1L2(l1=2.0), 7.0), (L1L2(l2=2.0), 10.5), (L1L2(), 0.0), (L1(0), 0.0), (L2(0), 0.0),
-])
+@pytest.mark.parametrize(
+    ("regularizer", "expected"),
+    [
+        (L1(2.0), 7.0),
+        (L2(2.0), 10.5),
+        (L1L2(l1=2.0, l2=4.0), 28.0),
+        (L1L2(l1=2.0), 7.0),
+        (L1L2(l2=2.0), 10.5),
+        (L1L2(), 0.0),
+        (L1(0), 0.0),
+        (L2(0), 0.0),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_values(regularizer, expected, dtype):
     penalty = regularizer(X.astype(dtype))
@@ -38,14 +47,22 @@ def test_factors_are_numbers(factor):
         L1L2(l2=factor)
 
 
-@pytest.mark.parametrize(("identifier", "made", "config"), [
-    ("l1", L1, {"l1": 0.01}), ("l2", L2, {"l2": 0.01}), ("l1_l2", L1L2, {"l1": 0.01, "l2": 0.01}),
-    ("L1", L1, {"l1": 0.01}), ("L2", L2, {"l2": 0.01}), ("L1L2", L1L2, {"l1": 0.01, "l2": 0.01}),
-    (L1, L1, {"l1": 0.01}), (L1L2, L1L2, {"l1": 0.0, "l2": 0.0}),
-    ({"class_name": "L2", "config": {"l2": 0.5}}, L2, {"l2": 0.5}),
-    ({"class_name": "l1_l2", "config": {"l1": 0.5, "l2": 1.0}}, L1L2, {"l1": 0.5, "l2": 1.0}),
-    ({"class_name": "L1"}, L1, {"l1": 0.01}),
-])
+@pytest.mark.parametrize(
+    ("identifier", "made", "config"),
+    [
+        ("l1", L1, {"l1": 0.01}),
+        ("l2", L2, {"l2": 0.01}),
+        ("l1_l2", L1L2, {"l1": 0.01, "l2": 0.01}),
+        ("L1", L1, {"l1": 0.01}),
+        ("L2", L2, {"l2": 0.01}),
+        ("L1L2", L1L2, {"l1": 0.01, "l2": 0.01}),
+        (L1, L1, {"l1": 0.01}),
+        (L1L2, L1L2, {"l1": 0.0, "l2": 0.0}),
+        ({"class_name": "L2", "config": {"l2": 0.5}}, L2, {"l2": 0.5}),
+        ({"class_name": "l1_l2", "config": {"l1": 0.5, "l2": 1.0}}, L1L2, {"l1": 0.5, "l2": 1.0}),
+        ({"class_name": "L1"}, L1, {"l1": 0.01}),
+    ],
+)
 def test_get(identifier, made, config):
     regularizer = regularizers.get(identifier)
     assert type(regularizer) is made

@@ -224,3 +224,25 @@ def test_gradient_of_dropout_uses_the_mask_of_the_forward_pass():
 def test_arguments_are_given_as_float32():
     """The harness itself: the reference sees the values that the kernel sees."""
     assert as_float32([np.array([0.1])])[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_gradient_through_the_probabilities_of_a_cross_entropy(sparse):
+    """Both outputs may be used: d(sum u l + sum v p) / dz is the sum of both gradients."""
+    rng = np.random.default_rng(5)
+    z, u, v = rng.standard_normal((3, 4)), rng.standard_normal(3), rng.standard_normal((3, 4))
+    name = ("sparse_" if sparse else "") + "categorical_crossentropy_from_logits"
+    t = np.array([1, 0, 3], np.int32) if sparse else rng.uniform(0, 1, (3, 4))
+
+    def record(used):
+        def steps(recorder, symbols):
+            outs = getattr(ops, name)(symbols[0], symbols[1])
+            seeds = [(out, symbols[2 + i]) for i, out in enumerate(outs) if i in used]
+            return recorder.gradients(seeds, [symbols[0]])
+
+        return run_float64(steps, [z, t, u, v])[0]
+
+    p = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
+    through_p = p * (v - (v * p).sum(-1, keepdims=True))
+    assert np.allclose(record((1,)), through_p, rtol=1e-13, atol=1e-15)
+    assert np.allclose(record((0, 1)), record((0,)) + through_p, rtol=1e-13, atol=1e-15)

@@ -9,10 +9,21 @@ import pytest
 from fastnn.schedules import ExponentialDecay, LearningRateSchedule, power
 
 
-@pytest.mark.parametrize(("staircase", "step", "expected"), [
-    (False, 0, 0.1), (False, 5, 0.05), (False, 10, 0.025), (False, 15, 0.0125), (False, 30, 0.0015625),
-    (True, 0, 0.1), (True, 9, 0.1), (True, 10, 0.025), (True, 19, 0.025), (True, 20, 0.00625),
-])
+@pytest.mark.parametrize(
+    ("staircase", "step", "expected"),
+    [
+        (False, 0, 0.1),
+        (False, 5, 0.05),
+        (False, 10, 0.025),
+        (False, 15, 0.0125),
+        (False, 30, 0.0015625),
+        (True, 0, 0.1),
+        (True, 9, 0.1),
+        (True, 10, 0.025),
+        (True, 19, 0.025),
+        (True, 20, 0.00625),
+    ],
+)
 def test_exponential_decay_of_a_quarter_every_ten_steps(staircase, step, expected):
     rate = ExponentialDecay(0.1, decay_steps=10, decay_rate=0.25, staircase=staircase)
     assert rate(step) == pytest.approx(expected, rel=1e-15)
@@ -43,7 +54,11 @@ def test_power_of_whole_exponents_is_exact_where_the_result_is():
 
 def test_config_makes_an_equal_schedule():
     config = {
-        "initial_learning_rate": 0.1, "decay_steps": 100, "decay_rate": 0.96, "staircase": True, "name": "a",
+        "initial_learning_rate": 0.1,
+        "decay_steps": 100,
+        "decay_rate": 0.96,
+        "staircase": True,
+        "name": "a",
     }
     assert ExponentialDecay(**config).get_config() == config
     again = ExponentialDecay.from_config(json.loads(json.dumps(config)))
@@ -51,18 +66,21 @@ def test_config_makes_an_equal_schedule():
     assert ExponentialDecay(0.1, 100, 0.96).get_config()["name"] == "ExponentialDecay"
 
 
-@pytest.mark.parametrize(("arguments", "name", "error"), [
-    ((-0.1, 10, 0.9), "initial_learning_rate", ValueError),
-    ((float("nan"), 10, 0.9), "initial_learning_rate", ValueError),
-    ((float("inf"), 10, 0.9), "initial_learning_rate", ValueError),
-    (("0.1", 10, 0.9), "initial_learning_rate", TypeError),
-    ((0.1, 0, 0.9), "decay_steps", ValueError),
-    ((0.1, -5, 0.9), "decay_steps", ValueError),
-    ((0.1, None, 0.9), "decay_steps", TypeError),
-    ((0.1, 10, 0.0), "decay_rate", ValueError),
-    ((0.1, 10, -0.9), "decay_rate", ValueError),
-    ((0.1, 10, True), "decay_rate", TypeError),
-])
+@pytest.mark.parametrize(
+    ("arguments", "name", "error"),
+    [
+        ((-0.1, 10, 0.9), "initial_learning_rate", ValueError),
+        ((float("nan"), 10, 0.9), "initial_learning_rate", ValueError),
+        ((float("inf"), 10, 0.9), "initial_learning_rate", ValueError),
+        (("0.1", 10, 0.9), "initial_learning_rate", TypeError),
+        ((0.1, 0, 0.9), "decay_steps", ValueError),
+        ((0.1, -5, 0.9), "decay_steps", ValueError),
+        ((0.1, None, 0.9), "decay_steps", TypeError),
+        ((0.1, 10, 0.0), "decay_rate", ValueError),
+        ((0.1, 10, -0.9), "decay_rate", ValueError),
+        ((0.1, 10, True), "decay_rate", TypeError),
+    ],
+)
 def test_wrong_arguments(arguments, name, error):
     with pytest.raises(error, match=rf"^{name}: received .*; expected .*; to fix it, "):
         ExponentialDecay(*arguments)

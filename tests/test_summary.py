@@ -74,7 +74,9 @@ def test_layers_without_parameters_and_shapes_of_any_rank():
 def test_an_empty_model():
     assert [len(line) for line in table([])[1:5]] == [80] * 4
     assert table([])[5:] == [
-        " Total params: 0 (0.00 B)", " Trainable params: 0 (0.00 B)", " Non-trainable params: 0 (0.00 B)",
+        " Total params: 0 (0.00 B)",
+        " Trainable params: 0 (0.00 B)",
+        " Non-trainable params: 0 (0.00 B)",
     ]
 
 

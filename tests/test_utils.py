@@ -12,10 +12,21 @@ def test_to_categorical_as_in_the_documentation_of_keras():
     assert str(a) == "[[1. 0. 0. 0.]\n [0. 1. 0. 0.]\n [0. 0. 1. 0.]\n [0. 0. 0. 1.]]"
 
 
-@pytest.mark.parametrize(("shape", "expected"), [
-    ((), (5,)), ((1,), (1, 5)), ((3,), (3, 5)), ((4, 3), (4, 3, 5)), ((5, 4, 3), (5, 4, 3, 5)),
-    ((3, 1), (3, 5)), ((3, 2, 1), (3, 2, 5)), ((1, 1), (1, 5)), ((0,), (0, 5)), ((0, 1), (0, 5)),
-])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((), (5,)),
+        ((1,), (1, 5)),
+        ((3,), (3, 5)),
+        ((4, 3), (4, 3, 5)),
+        ((5, 4, 3), (5, 4, 3, 5)),
+        ((3, 1), (3, 5)),
+        ((3, 2, 1), (3, 2, 5)),
+        ((1, 1), (1, 5)),
+        ((0,), (0, 5)),
+        ((0, 1), (0, 5)),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "object"])
 def test_to_categorical_shapes(shape, expected, dtype):
     labels = np.random.RandomState(0).randint(0, 5, shape)
@@ -30,29 +41,38 @@ def test_to_categorical_infers_the_number_of_classes():
     assert to_categorical(["1", "0"], np.int64(2)).tolist() == [[0, 1], [1, 0]]
 
 
-@pytest.mark.parametrize(("x", "num_classes", "message"), [
-    ([0, -1], None, "x: received the label -1; expected integers from 0 up"),
-    ([0, -1], 3, "x: received the label -1; expected integers from 0 to 2"),
-    ([0, 3], 3, "x: received the label 3; expected integers from 0 to 2"),
-    ([0, 1.5], 3, "x: received the label 1.5; expected"),
-    ([0, np.nan], None, "x: received the label nan; expected"),
-    ([0, None], 2, "x: received the label nan; expected"),
-    ([0, np.inf], None, "x: received the label inf; expected"),
-    (7, 3, "x: received the label 7; expected"),
-    ([], None, "x: received .*; expected at least one label"),
-    ([0], 0, "num_classes: received 0"),
-    ([0], -2, "num_classes: received -2"),
-])
+@pytest.mark.parametrize(
+    ("x", "num_classes", "message"),
+    [
+        ([0, -1], None, "x: received the label -1; expected integers from 0 up"),
+        ([0, -1], 3, "x: received the label -1; expected integers from 0 to 2"),
+        ([0, 3], 3, "x: received the label 3; expected integers from 0 to 2"),
+        ([0, 1.5], 3, "x: received the label 1.5; expected"),
+        ([0, np.nan], None, "x: received the label nan; expected"),
+        ([0, None], 2, "x: received the label nan; expected"),
+        ([0, np.inf], None, "x: received the label inf; expected"),
+        (7, 3, "x: received the label 7; expected"),
+        ([], None, "x: received .*; expected at least one label"),
+        ([0], 0, "num_classes: received 0"),
+        ([0], -2, "num_classes: received -2"),
+    ],
+)
 def test_to_categorical_refuses_wrong_values(x, num_classes, message):
     with pytest.raises(ValueError, match=f"^{message}.*; to fix it, "):
         to_categorical(x, num_classes)
 
 
-@pytest.mark.parametrize(("x", "num_classes", "message"), [
-    (["cat", "dog"], None, "x: received "), ("cat", 2, "x: received 'cat'"), ([{}], 2, "x: received "),
-    ([1j], 2, "x: received "),
-    ([0], 2.0, "num_classes: received 2.0"), ([0], "2", "num_classes: received '2'"),
-])
+@pytest.mark.parametrize(
+    ("x", "num_classes", "message"),
+    [
+        (["cat", "dog"], None, "x: received "),
+        ("cat", 2, "x: received 'cat'"),
+        ([{}], 2, "x: received "),
+        ([1j], 2, "x: received "),
+        ([0], 2.0, "num_classes: received 2.0"),
+        ([0], "2", "num_classes: received '2'"),
+    ],
+)
 def test_to_categorical_refuses_wrong_types(x, num_classes, message):
     with pytest.raises(TypeError, match=f"^{message}.*; to fix it, "):
         to_categorical(x, num_classes)

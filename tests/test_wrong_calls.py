@@ -33,11 +33,14 @@ WEIGHTS = np.linspace(0.5, 1.5, 12)
 def model(loss="sparse_categorical_crossentropy", built=True, compiled=True, optimizer="adam"):
     """4-5-3 with dropout; built ones have been trained for two steps."""
     fastnn.set_random_seed(5)
-    made = fastnn.Sequential([
-        layers.Dense(5, activation="tanh", name="hidden", **({"input_shape": (4,)} if built else {})),
-        layers.Dropout(0.25, name="dropout"),
-        layers.Dense(3, activation="softmax", name="output"),
-    ], name="small")
+    made = fastnn.Sequential(
+        [
+            layers.Dense(5, activation="tanh", name="hidden", **({"input_shape": (4,)} if built else {})),
+            layers.Dropout(0.25, name="dropout"),
+            layers.Dense(3, activation="softmax", name="output"),
+        ],
+        name="small",
+    )
     if compiled:
         made.compile(optimizer, loss, metrics=["accuracy"])
     if built and compiled:
@@ -70,10 +73,15 @@ MODELS = {
 
 def state(made):
     """All that a wrong call could have changed."""
-    slots = [] if made.optimizer is None else [
-        (name, slot.numpy().tobytes())
-        for of_variable in made.optimizer._slots.values() for name, slot in of_variable.items()
-    ]
+    slots = (
+        []
+        if made.optimizer is None
+        else [
+            (name, slot.numpy().tobytes())
+            for of_variable in made.optimizer._slots.values()
+            for name, slot in of_variable.items()
+        ]
+    )
     return {
         "weights": [w.tobytes() for w in made.get_weights()],
         "slots": slots,
@@ -170,16 +178,25 @@ WRONG = {
         "validation-array": (lambda m: m.fit(X, Y, validation_data=X), TypeError, "validation_data: received"),
         "validation-x-only": (lambda m: m.fit(X, Y, validation_data=(X,)), TypeError, "validation_data: received"),
         "validation-four": (lambda m: m.fit(X, Y, validation_data=(X, Y, WEIGHTS, 1)), TypeError, "validation_data"),
-        "validation-x": (lambda m: m.fit(X, Y, validation_data=(X[:, :3], Y)), ValueError,
-                         r"'hidden'.*validation_data\[0\]"),
+        "validation-x": (
+            lambda m: m.fit(X, Y, validation_data=(X[:, :3], Y)),
+            ValueError,
+            r"'hidden'.*validation_data\[0\]",
+        ),
         "validation-y": (lambda m: m.fit(X, Y, validation_data=(X, Y + 5)), ValueError, r"validation_data\[1\]"),
         "validation-y-none": (lambda m: m.fit(X, Y, validation_data=(X, None)), TypeError, r"validation_data\[1\]"),
         "validation-y-scalar": (lambda m: m.fit(X, Y, validation_data=(X, 1)), ValueError, r"validation_data\[1\]"),
-        "validation-lengths": (lambda m: m.fit(X, Y, validation_data=(X, Y[:3])), ValueError,
-                               r"validation_data\[1\]: received 3 samples"),
+        "validation-lengths": (
+            lambda m: m.fit(X, Y, validation_data=(X, Y[:3])),
+            ValueError,
+            r"validation_data\[1\]: received 3 samples",
+        ),
         "validation-weights": (lambda m: m.fit(X, Y, validation_data=(X, Y, -WEIGHTS)), ValueError, "negative"),
-        "validation-weights-short": (lambda m: m.fit(X, Y, validation_data=(X, Y, WEIGHTS[:3])), ValueError,
-                                     r"validation_data\[2\]: received 3 samples"),
+        "validation-weights-short": (
+            lambda m: m.fit(X, Y, validation_data=(X, Y, WEIGHTS[:3])),
+            ValueError,
+            r"validation_data\[2\]: received 3 samples",
+        ),
         # fit: weights
         "weights-scalar": (lambda m: m.fit(X, Y, sample_weight=2.0), ValueError, "sample_weight: received 2.0"),
         "weights-short": (lambda m: m.fit(X, Y, sample_weight=WEIGHTS[:3]), ValueError, "sample_weight: received 3"),
@@ -191,9 +208,11 @@ WRONG = {
         "weights-huge": (lambda m: m.fit(X, Y, sample_weight=WEIGHTS * 1e300), ValueError, "non-finite weight"),
         "weights-split": (lambda m: m.fit(X, Y, sample_weight=5, validation_split=0.5), ValueError, "sample_weight: "),
         "class-weight-list": (lambda m: m.fit(X, Y, class_weight=[1, 2, 3]), TypeError, "class_weight: received"),
-        "class-weight-missing": (lambda m: m.fit(X, Y, class_weight={0: 1.0}), ValueError, "class_weight: .*class 1"),
-        "class-weight-negative": (lambda m: m.fit(X, Y, class_weight={0: 1, 1: 1, 2: -1}), ValueError,
-                                  "class_weight: received -1"),
+        "class-weight-negative": (
+            lambda m: m.fit(X, Y, class_weight={0: 1, 1: 1, 2: -1}),
+            ValueError,
+            "class_weight: received -1",
+        ),
         "class-weight-string": (lambda m: m.fit(X, Y, class_weight={0: 1, 1: 1, 2: "a"}), TypeError, "class_weight: "),
         # fit: callbacks
         "callbacks-class": (lambda m: m.fit(X, Y, callbacks=[callbacks.EarlyStopping]), TypeError, "call the class"),
@@ -238,8 +257,11 @@ WRONG = {
         "set-weights-few": (lambda m: m.set_weights(m.get_weights()[:3]), ValueError, "received 3 arrays.*4 arrays"),
         "set-weights-shape": (lambda m: m.set_weights([w.T for w in m.get_weights()]), ValueError, "'hidden/kernel'"),
         "set-weights-last": (lambda m: m.set_weights([*m.get_weights()[:3], [1.0]]), ValueError, "'output/bias'"),
-        "set-weights-string": (lambda m: m.set_weights([w.astype(str) for w in m.get_weights()]), ValueError,
-                               "'hidden/kernel'"),
+        "set-weights-string": (
+            lambda m: m.set_weights([w.astype(str) for w in m.get_weights()]),
+            ValueError,
+            "'hidden/kernel'",
+        ),
         "set-weights-ragged": (lambda m: m.set_weights([[[1.0], [1.0, 2.0]]] * 4), TypeError, "weights of 'small'"),
         "layer-set-weights": (lambda m: m.layers[0].set_weights([]), ValueError, "weights of 'hidden': received 0"),
         "assign-shape": (lambda m: m.layers[0].kernel.assign([1.0]), ValueError, "'hidden/kernel'"),
@@ -248,8 +270,11 @@ WRONG = {
         "add-class": (lambda m: m.add(layers.Dense), TypeError, "with parentheses"),
         "add-same-name": (lambda m: m.add(layers.Dense(2, name="hidden")), ValueError, "second layer named 'hidden'"),
         "add-input": (lambda m: m.add(layers.Input((3,))), ValueError, "Input only at the beginning"),
-        "add-misfit": (lambda m: m.add(layers.Reshape((2, 2), name="square")), ValueError,
-                       r"'square' after the output of layer 'output' of shape \(None, 3\)"),
+        "add-misfit": (
+            lambda m: m.add(layers.Reshape((2, 2), name="square")),
+            ValueError,
+            r"'square' after the output of layer 'output' of shape \(None, 3\)",
+        ),
         # compile
         "compile-optimizer": (lambda m: m.compile("adm", "mse"), ValueError, "optimizer: .*use 'adam'"),
         "compile-optimizer-none": (lambda m: m.compile(None, "mse"), TypeError, "optimizer: received None"),
@@ -275,12 +300,21 @@ WRONG = {
         "floatx-type": (lambda m: config.set_floatx(np.float32), TypeError, "floatx: received"),
         "isa-fit": (lambda m: with_environment("FASTNN_ISA", "sse9", m.fit, X, Y), ValueError, "FASTNN_ISA: .*'sse9'"),
         "isa-predict": (lambda m: with_environment("FASTNN_ISA", "sse9", m.predict, X), ValueError, "FASTNN_ISA: "),
-        "threads-fit": (lambda m: with_environment("FASTNN_NUM_THREADS", "two", m.fit, X, Y), ValueError,
-                        "FASTNN_NUM_THREADS: received 'two'"),
-        "threads-predict": (lambda m: with_environment("FASTNN_NUM_THREADS", "0", m.predict, X), ValueError,
-                            "FASTNN_NUM_THREADS: received 0"),
-        "threads-evaluate": (lambda m: with_environment("FASTNN_NUM_THREADS", "-2", m.evaluate, X, Y), ValueError,
-                             "FASTNN_NUM_THREADS: received '-2'"),
+        "threads-fit": (
+            lambda m: with_environment("FASTNN_NUM_THREADS", "two", m.fit, X, Y),
+            ValueError,
+            "FASTNN_NUM_THREADS: received 'two'",
+        ),
+        "threads-predict": (
+            lambda m: with_environment("FASTNN_NUM_THREADS", "0", m.predict, X),
+            ValueError,
+            "FASTNN_NUM_THREADS: received 0",
+        ),
+        "threads-evaluate": (
+            lambda m: with_environment("FASTNN_NUM_THREADS", "-2", m.evaluate, X, Y),
+            ValueError,
+            "FASTNN_NUM_THREADS: received '-2'",
+        ),
         # layers
         "units-0": (lambda m: layers.Dense(0), ValueError, "units: received 0"),
         "units-float": (lambda m: layers.Dense(3.0), TypeError, "units: received 3.0"),
@@ -319,10 +353,14 @@ WRONG = {
         "sequential-entry": (lambda m: fastnn.Sequential([4]), TypeError, "layer: received 4"),
         "sequential-misfit": (
             lambda m: fastnn.Sequential([layers.Dense(3, name="a", input_shape=(4,)), layers.Reshape((5,), name="b")]),
-            ValueError, r"'b' after the output of layer 'a' of shape \(None, 3\)"),
+            ValueError,
+            r"'b' after the output of layer 'a' of shape \(None, 3\)",
+        ),
         "sequential-config": (
             lambda m: fastnn.Sequential.from_config({"name": "m", "layers": [{"class_name": "Danse", "config": {}}]}),
-            ValueError, "use 'Dense'"),
+            ValueError,
+            "use 'Dense'",
+        ),
         # optimizers and schedules
         "rate-negative": (lambda m: optimizers.SGD(-0.1), ValueError, "learning_rate: received -0.1"),
         "rate-nan": (lambda m: optimizers.Adam(np.nan), ValueError, "learning_rate: received nan"),
@@ -334,8 +372,11 @@ WRONG = {
         "epsilon": (lambda m: optimizers.RMSprop(epsilon=0), ValueError, "epsilon: received 0"),
         "rho": (lambda m: optimizers.RMSprop(rho=-0.1), ValueError, "rho: received -0.1"),
         "optimizer-get": (lambda m: optimizers.get("rmsprob"), ValueError, "use 'rmsprop'"),
-        "apply-gradients": (lambda m: m.optimizer.apply_gradients([(X, m.layers[0].kernel)]), ValueError,
-                            "'hidden/kernel'"),
+        "apply-gradients": (
+            lambda m: m.optimizer.apply_gradients([(X, m.layers[0].kernel)]),
+            ValueError,
+            "'hidden/kernel'",
+        ),
         "decay-rate": (lambda m: schedules.ExponentialDecay(-1, 10, 0.5), ValueError, "initial_learning_rate: "),
         "decay-steps": (lambda m: schedules.ExponentialDecay(0.1, 0, 0.5), ValueError, "decay_steps: received 0"),
         "decay-factor": (lambda m: schedules.ExponentialDecay(0.1, 10, "a"), TypeError, "decay_rate: received 'a'"),
@@ -344,8 +385,11 @@ WRONG = {
         "loss-reduction": (lambda m: losses.MeanSquaredError(reduction="average"), ValueError, "reduction: "),
         "loss-smoothing": (lambda m: losses.BinaryCrossentropy(label_smoothing=2), ValueError, "label_smoothing: "),
         "loss-axis": (lambda m: losses.CategoricalCrossentropy(axis=0), ValueError, "axis: received 0"),
-        "loss-ignore-class": (lambda m: losses.SparseCategoricalCrossentropy(ignore_class=0), ValueError,
-                              "ignore_class: "),
+        "loss-ignore-class": (
+            lambda m: losses.SparseCategoricalCrossentropy(ignore_class=0),
+            ValueError,
+            "ignore_class: ",
+        ),
         "loss-shapes": (lambda m: losses.MeanSquaredError()(X, X[:, :2]), ValueError, "y: received"),
         "metric-get": (lambda m: metrics.get("binary_acuracy"), ValueError, "use 'binary_accuracy'"),
         "metric-threshold": (lambda m: metrics.BinaryAccuracy(threshold=1.5), ValueError, "threshold: received 1.5"),
@@ -410,7 +454,9 @@ WRONG = {
         "two-inputs": (lambda m: fastnn.Sequential([layers.Input((4,)), layers.Input((4,))]), ValueError, "Input only"),
         "two-shapes": (
             lambda m: fastnn.Sequential([layers.Input((4,)), layers.Dense(1, input_shape=(5,), name="d")]),
-            ValueError, r"input_shape of layer 'd': received \(5,\); expected \(4,\)"),
+            ValueError,
+            r"input_shape of layer 'd': received \(5,\); expected \(4,\)",
+        ),
     },
     "model with a schedule": {
         "rate-of-a-schedule": (lambda m: set_rate(m, 0.1), TypeError, "learning_rate: received 0.1.*schedule"),
@@ -432,9 +478,10 @@ def trained():
     return found
 
 
-@pytest.mark.parametrize(("kind", "call", "error", "says"), [
-    pytest.param(kind, call, error, says, id=name) for kind, name, call, error, says in CASES
-])
+@pytest.mark.parametrize(
+    ("kind", "call", "error", "says"),
+    [pytest.param(kind, call, error, says, id=name) for kind, name, call, error, says in CASES],
+)
 def test_wrong_call(kind, call, error, says, trained):
     made = MODELS[kind]()
     before = state(made)
@@ -459,8 +506,14 @@ def test_a_wrong_argument_of_a_layer_shifts_neither_names_nor_weights_of_those_a
     fastnn.set_random_seed(1)
     number, weights = next_layer()
     fastnn.set_random_seed(1)
-    for wrong in ({"units": 0}, {"activaton": "relu"}, {"activation": "rleu"}, {"input_shape": (0,)}, {"name": 3},
-                  {"kernel_regularizer": "l3"}):
+    for wrong in (
+        {"units": 0},
+        {"activaton": "relu"},
+        {"activation": "rleu"},
+        {"input_shape": (0,)},
+        {"name": 3},
+        {"kernel_regularizer": "l3"},
+    ):
         with pytest.raises((ValueError, TypeError)):
             layers.Dense(**{"units": 2, **wrong})
     assert next_layer() == (str(int(number or 0) + 1), weights)
@@ -478,14 +531,18 @@ def conditional(x):
     return x if x else -x
 
 
-@pytest.mark.parametrize(("compiled", "says"), [
-    ({"loss": without_ops}, "functions of fastnn.ops"),
-    ({"loss": of_the_batch}, "one value per sample"),
-    ({"metrics": [without_ops]}, "functions of fastnn.ops"),
-    ({"metrics": [of_the_batch]}, "one value per sample"),
-    ({"metrics": ["mse", "mse"]}, "names that differ"),
-    ({"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}, "names that differ"),
-], ids=["numpy-loss", "mean-loss", "numpy-metric", "mean-metric", "twice", "twice-weighted"])
+@pytest.mark.parametrize(
+    ("compiled", "says"),
+    [
+        ({"loss": without_ops}, "functions of fastnn.ops"),
+        ({"loss": of_the_batch}, "one value per sample"),
+        ({"metrics": [without_ops]}, "functions of fastnn.ops"),
+        ({"metrics": [of_the_batch]}, "one value per sample"),
+        ({"metrics": ["mse", "mse"]}, "names that differ"),
+        ({"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}, "names that differ"),
+    ],
+    ids=["numpy-loss", "mean-loss", "numpy-metric", "mean-metric", "twice", "twice-weighted"],
+)
 @pytest.mark.parametrize("built", [True, False])
 def test_wrong_functions_are_refused_before_anything_changes(compiled, says, built):
     made = model(built=built, compiled=False)
@@ -505,13 +562,21 @@ def test_a_layer_that_looks_at_values_is_refused():
     assert PARTS.fullmatch(str(caught.value))
 
 
-@pytest.mark.parametrize(("callback", "rate", "says"), [
-    (callbacks.LearningRateScheduler(lambda epoch: None), 0.1, "result of schedule: received None"),
-    (callbacks.LearningRateScheduler(lambda epoch: -1), 0.1, "result of schedule: received -1"),
-    (callbacks.LearningRateScheduler(lambda epoch: 0.1), schedules.ExponentialDecay(0.1, 9, 0.5), "learning_rate: "),
-    (None, lambda: None, "learning_rate: received None"),
-    (None, lambda: np.nan, "learning_rate: received nan"),
-], ids=["none", "negative", "over-a-schedule", "function-none", "function-nan"])
+@pytest.mark.parametrize(
+    ("callback", "rate", "says"),
+    [
+        (callbacks.LearningRateScheduler(lambda epoch: None), 0.1, "result of schedule: received None"),
+        (callbacks.LearningRateScheduler(lambda epoch: -1), 0.1, "result of schedule: received -1"),
+        (
+            callbacks.LearningRateScheduler(lambda epoch: 0.1),
+            schedules.ExponentialDecay(0.1, 9, 0.5),
+            "learning_rate: ",
+        ),
+        (None, lambda: None, "learning_rate: received None"),
+        (None, lambda: np.nan, "learning_rate: received nan"),
+    ],
+    ids=["none", "negative", "over-a-schedule", "function-none", "function-nan"],
+)
 def test_errors_of_callbacks_leave_a_usable_model(callback, rate, says):
     made = model(optimizer=optimizers.SGD(0.1))
     if rate != 0.1:

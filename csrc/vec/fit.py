@@ -67,24 +67,59 @@ def main() -> None:
     split("1 / ln 2", 1 / mp.log(2), 24)
     split("ln 2", mp.log(2), 15)
     bound = float(mp.log(2)) / 2 + 1e-5
-    fit("exp: (e^r - 1 - r) / r^2, relative to e^r - 1",
-        lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / mp.expm1(r), -bound, bound, 5)
+    fit(
+        "exp: (e^r - 1 - r) / r^2, relative to e^r - 1",
+        lambda r: (mp.expm1(r) - r) / r**2,
+        lambda r: r**2 / mp.expm1(r),
+        -bound,
+        bound,
+        5,
+    )
     tanh, erf, sin = odd(mp.tanh), odd(mp.erf), odd(mp.sin)
-    fit("tanh: (tanh(a) / a - 1) / a^2 in z = a^2, relative to tanh",
-        lambda z: (tanh(z) - 1) / z, lambda z: z / tanh(z), 0, 0.65**2, 5)
-    fit("erf: erf(a) / a - 1 in z = a^2, relative to erf",
-        lambda z: erf(z) - 1, lambda z: 1 / erf(z), 0, 0.9**2, 6)
-    fit("erf: -log(erfc(a)), in terms of erf",
-        lambda a: -mp.log(mp.erfc(a)), lambda a: mp.erfc(a) / mp.erf(a), 0.9, 4, 7)
+    fit(
+        "tanh: (tanh(a) / a - 1) / a^2 in z = a^2, relative to tanh",
+        lambda z: (tanh(z) - 1) / z,
+        lambda z: z / tanh(z),
+        0,
+        0.65**2,
+        5,
+    )
+    fit("erf: erf(a) / a - 1 in z = a^2, relative to erf", lambda z: erf(z) - 1, lambda z: 1 / erf(z), 0, 0.9**2, 6)
+    fit(
+        "erf: -log(erfc(a)), in terms of erf",
+        lambda a: -mp.log(mp.erfc(a)),
+        lambda a: mp.erfc(a) / mp.erf(a),
+        0.9,
+        4,
+        7,
+    )
     split("ln 2", mp.log(2), 24)
-    fit("log: (log(1 + f) - f) / f^2, relative to log(1 + f)",
-        lambda f: (mp.log1p(f) - f) / f**2, lambda f: f**2 / mp.log1p(f), -1 / 3, 1 / 3, 9)
+    fit(
+        "log: (log(1 + f) - f) / f^2, relative to log(1 + f)",
+        lambda f: (mp.log1p(f) - f) / f**2,
+        lambda f: f**2 / mp.log1p(f),
+        -1 / 3,
+        1 / 3,
+        9,
+    )
     split("2 / pi", 2 / mp.pi, 24)
     split("pi / 2", mp.pi / 2, 23)
-    fit("sin: (sin(r) / r - 1) / r^2 in z = r^2, absolute",
-        lambda z: (sin(z) - 1) / z, lambda z: z * mp.sqrt(z), 0, 0.83**2, 3)
-    fit("cos: (cos(r) - 1 + r^2 / 2) / r^4 in z = r^2, absolute",
-        lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, lambda z: z**2, 0, 0.83**2, 3)
+    fit(
+        "sin: (sin(r) / r - 1) / r^2 in z = r^2, absolute",
+        lambda z: (sin(z) - 1) / z,
+        lambda z: z * mp.sqrt(z),
+        0,
+        0.83**2,
+        3,
+    )
+    fit(
+        "cos: (cos(r) - 1 + r^2 / 2) / r^4 in z = r^2, absolute",
+        lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2,
+        lambda z: z**2,
+        0,
+        0.83**2,
+        3,
+    )
 
 
 if __name__ == "__main__":

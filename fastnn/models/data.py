@@ -109,20 +109,15 @@ def weights(
         if labels.ndim > 1 and labels.shape[-1] > 1:
             labels = labels.argmax(-1)
         labels = labels.reshape(samples, -1)[:, 0].astype(np.int64)
-        missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
-        if missing:
-            raise invalid(
-                "class_weight",
-                f"no weight for class {missing[0]}",
-                "a weight for every class in y",
-                "add the class, with weight 1.0 if it is an ordinary one",
-            )
-        expected = "finite weights of at least 0"
-        checked = {
-            label: check_number("class_weight", class_weight[label], 0, expected, "correct that weight")
-            for label in np.unique(labels).tolist()
-        }
-        by_class = np.vectorize(checked.__getitem__, otypes=[np.float64])(labels)
+        classes, which = np.unique(labels, return_inverse=True)
+        by_class = np.array(
+            [
+                check_number(
+                    "class_weight", class_weight.get(label, 1.0), 0, "finite weights of at least 0", "correct it"
+                )
+                for label in classes.tolist()
+            ]
+        )[which]
         result = by_class if result is None else result * by_class
     if result is None:
         return None

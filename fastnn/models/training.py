@@ -146,6 +146,7 @@ class Trainer(Layer):
         shuffle : bool, default True
             The order of an epoch is a function of the seed and the epoch's number.
         class_weight : dict from class to weight, optional
+            A class that is not in it has weight 1. Multiplied with `sample_weight`.
         sample_weight : array_like of shape (samples,), optional
         initial_epoch : int, default 0
         on_nonfinite : {"raise", "skip", "ignore"}

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from .activations import *
+from .crossentropy import *
 from .data import check_finite, gather, gather_int32, gather_uint8, mean_seed, weighted_sum
 from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel
 from .elementwise import *
 from .losses import *
+from .metrics import *
 from .random import dropout
 from .reduce import mean, spread, sum
 from .updates import adam, rmsprop, sgd
