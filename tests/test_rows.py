@@ -109,6 +109,24 @@ def test_all_shapes(name, isa):
                 assert (np.abs(g - w) <= bound).all()
 
 
+# More than one block of k and of rows, and rows of w far enough apart to be packed: (b, i, o).
+LARGE = [(130, 300, 1040), (270, 1030, 37), (3, 600, 2050)]
+
+
+@pytest.mark.parametrize("b, i, o", LARGE)
+@pytest.mark.parametrize("name", ["dense", "dense_grad_input", "dense_grad_kernel", "dense_grad_bias"])
+def test_large_products(name, b, i, o):
+    row, rng = OPS[name], np.random.default_rng(b)
+    x, w, bias, dz = (rng.standard_normal(shape) for shape in ((b, i), (i, o), (o,), (b, o)))
+    args = {"dense": (x, w, bias), "dense_grad_input": (dz, w), "dense_grad_kernel": (x, dz)}.get(name, (dz,))
+    wanted = reference(row, args, {})
+    first = kernel(row, args, {})
+    assert (np.abs(first[0] - wanted[0]) <= bounds(row, args, {}, wanted)[0]).all()
+    for isa in ISAS:
+        for threads in (2, 3):
+            assert same_bits(first[0], kernel(row, args, {}, isa, threads, lambda a: shifted(a, 1))[0])
+
+
 LINEAR = [
     "dense",
     "dense_grad_input",
