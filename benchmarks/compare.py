@@ -50,7 +50,7 @@ class Process:
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"the process {self.process.args[1:]} ended; its error is above")
+            sys.exit(f"{self.process.args[-1]}: the process ended, see above")
         return json.loads(line)
 
     def ask(self, command: str, argument) -> dict:
@@ -80,7 +80,7 @@ def measure(processes: dict[str, Process], workload: str, rounds: int) -> dict[s
 
 def ratios(found: dict[str, dict[str, list[float]]], name: str) -> list[float]:
     """A contender's time over fastnn's, round by round."""
-    return [other / own for other, own in zip(found[name]["ms"], found["Fastnn"]["ms"], strict=True)]
+    return [other / own for other, own in zip(found[name]["ms"], found["fastnn"]["ms"], strict=True)]
 
 
 def cell(found: dict[str, dict[str, list[float]]], name: str) -> str:
@@ -88,7 +88,7 @@ def cell(found: dict[str, dict[str, list[float]]], name: str) -> str:
     if name not in found:
         return "-"
     text = f"{median(found[name]['ms']):.3f}"
-    if name == "Fastnn":
+    if name == "fastnn":
         return text
     all_ratios = ratios(found, name)
     return f"{text}, {median(all_ratios):.2f}x [{min(all_ratios):.2f}..{max(all_ratios):.2f}]"
@@ -136,8 +136,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures there")
     options = parser.parse_args(arguments)
 
-    wanted = {"Fastnn", *options.contenders}
-    names = [n for n, c in CONTENDERS.items() if n in wanted and importlib.util.find_spec(c.module)]
+    always = {"fastnn", "numpy"}
+    names = [n for n in CONTENDERS if n in always or (n in options.contenders and importlib.util.find_spec(n))]
     processes = {name: Process(name, options.threads) for name in names}
     results = {workload: measure(processes, workload, options.rounds) for workload in options.workloads}
     for process in processes.values():

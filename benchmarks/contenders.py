@@ -22,8 +22,6 @@ EPSILON = 1e-7  # of Adam
 class Fastnn:
     """What ``fit`` delivers, an epoch per round, with all that it does around the steps."""
 
-    module = "fastnn"
-
     def build(self, load):
         import fastnn
         from fastnn import layers, losses, optimizers
@@ -54,7 +52,6 @@ class Fastnn:
 class NumPy:
     """By hand: float32, every array made once and written in place, one vector for all weights."""
 
-    module = "numpy"
     chunk = 65536  # elements of Adam's five vectors that the second-level cache holds
 
     def build(self, load):
@@ -160,8 +157,6 @@ class NumPy:
 class Torch:
     """PyTorch eager with its default Adam; the data are one tensor, not a slower DataLoader."""
 
-    module = "torch"
-
     def build(self, load):
         import torch
         from torch import nn
@@ -202,8 +197,6 @@ class Torch:
 class Jax:
     """JAX: the whole step, with gather and update, in one jit with donated state."""
 
-    module = "jax"
-
     def build(self, load):
         import jax
         from jax import numpy as jnp
@@ -238,8 +231,8 @@ class Jax:
             return w, m, v, t, total + value
 
         w = [jnp.asarray(a) for a in load.weights()]
-        zeros = lambda: [jnp.zeros_like(a) for a in w]  # noqa: E731
-        self.state = w, zeros(), zeros(), jnp.zeros((), jnp.int32), jnp.zeros(())
+        m, v = ([jnp.zeros_like(a) for a in w] for _ in range(2))
+        self.state = w, m, v, jnp.zeros((), jnp.int32), jnp.zeros(())
         self.step = jax.jit(step, donate_argnums=0)
 
     def run(self, steps):
@@ -252,8 +245,6 @@ class Jax:
 class ScikitLearn:
     """`MLPClassifier` or `MLPRegressor`, an epoch per ``partial_fit``; it has no dropout."""
 
-    module = "sklearn"
-
     def build(self, load):
         from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -264,14 +255,14 @@ class ScikitLearn:
         self.y = self.y[:, 0] if self.y.shape[1:] == (1,) else self.y
         self.model = (MLPRegressor if self.mse else MLPClassifier)(
             hidden_layer_sizes=load.sizes[1:-1],
-            activation={"relu": "relu", "sigmoid": "logistic"}[load.activation],
+            activation="logistic" if load.activation == "sigmoid" else "relu",
             solver=load.optimizer,
             alpha=0,
             batch_size=load.batch,
             learning_rate_init=load.rate,
+            epsilon=EPSILON,
             momentum=0,
             nesterovs_momentum=False,
-            epsilon=EPSILON,
             random_state=np.random.RandomState(0),
         )
         self.classes = {} if self.mse else {"classes": np.arange(load.sizes[-1])}
@@ -286,15 +277,15 @@ class ScikitLearn:
         return float(self.model.loss_) * (2 if self.mse else 1)  # it reports half of the mean squared error
 
 
-CONTENDERS = {c.__name__: c for c in (Fastnn, NumPy, Torch, Jax, ScikitLearn)}
+# By the names under which the packages are imported.
+CONTENDERS = {"fastnn": Fastnn, "numpy": NumPy, "torch": Torch, "jax": Jax, "sklearn": ScikitLearn}
 
 
 def serve(name: str) -> None:
-    """Answer ["build", workload] and ["run", steps] until the input ends."""
+    """Answer ["build", workload] and ["run", steps] until the input ends; begin with the version."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
-    contender = CONTENDERS[name]()
-    answer = importlib.import_module(contender.module).__version__
+    contender, answer = CONTENDERS[name](), importlib.import_module(name).__version__
     while True:
         print(json.dumps(answer), file=answers, flush=True)
         line = sys.stdin.readline()

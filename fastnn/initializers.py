@@ -5,7 +5,6 @@ Element i of a weight, counted in C order, depends on the initializer's key and 
 of them), so a seed gives the same bits with every maths library.
 """
 
-import inspect
 import math
 import numbers
 import operator
@@ -17,6 +16,7 @@ import numpy as np
 from . import config
 from .errors import invalid, show, unknown
 from .ops.philox import random_bits
+from .registry import Configurable, make, spellings
 
 Shape = Sequence[int]
 Key = tuple[int, int]  # seed, stream
@@ -288,7 +288,7 @@ def compute_fans(shape: Shape) -> tuple[int, int]:
 # ---- the initializers -----------------------------------------------------------------------------
 
 
-class Initializer:
+class Initializer(Configurable):
     """Base class: an object called with a shape that returns the first values of a weight.
 
     A subclass defines ``__call__`` and, to be saved, ``get_config``.
@@ -312,11 +312,6 @@ class Initializer:
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, ready for JSON."""
         return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Initializer":
-        """Return a new initializer from what `get_config` gave."""
-        return cls(**config)
 
 
 class Constant(Initializer):
@@ -690,21 +685,18 @@ glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal = HeUniform, HeNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
-# Both spellings of every class that can be made without further arguments.
-_NAMES: dict[str, type[Initializer]] = {
-    name: value
-    for name, value in list(globals().items())
-    if inspect.isclass(value)
-    and issubclass(value, Initializer)
-    and value is not Initializer
-    and not value.__name__.startswith("_")
-} | {"zero": Zeros, "one": Ones, "normal": RandomNormal, "uniform": RandomUniform}
-
-
-def _named(name: object) -> type[Initializer]:
-    if not isinstance(name, str) or name not in _NAMES:
-        raise unknown("initializer", name, [known for known in _NAMES if known.islower()])
-    return _NAMES[name]
+# Every class above that can be made without further arguments.
+NAMES = spellings(
+    *(
+        value
+        for value in list(globals().values())
+        if isinstance(value, type) and issubclass(value, Initializer) and not value.__name__.startswith(("_", "Init"))
+    ),
+    zero=Zeros,
+    one=Ones,
+    normal=RandomNormal,
+    uniform=RandomUniform,
+)
 
 
 def get(identifier: Any) -> Callable[..., np.ndarray] | None:
@@ -733,10 +725,4 @@ def get(identifier: Any) -> Callable[..., np.ndarray] | None:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, dict):
-        return _named(identifier.get("class_name")).from_config(identifier.get("config") or {})
-    if callable(identifier):
-        made = identifier() if inspect.isclass(identifier) else identifier
-        if callable(made):
-            return made
-    return _named(identifier)()
+    return make("initializer", identifier, NAMES, Initializer, wrap=lambda function: function)

@@ -12,6 +12,7 @@ import numpy as np
 from . import ops
 from .errors import check_number, invalid, show, unknown
 from .ops.table import Shape
+from .registry import Configurable, make, spellings
 
 VALUES, LABELS = "values", "labels"
 
@@ -152,7 +153,7 @@ def check_axis(axis: Any) -> None:
         raise invalid("axis", show(axis), "-1 (other axes are not provided yet)", "move the classes to the last axis")
 
 
-class Loss:
+class Loss(Configurable):
     """A loss as an object.
 
     Parameters
@@ -204,11 +205,6 @@ class Loss:
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal loss."""
         return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Loss":
-        """Make a loss from what `get_config` gave."""
-        return cls(**config)
 
 
 class LossFunction(Loss):
@@ -339,18 +335,15 @@ def align_target(y: np.ndarray, prediction: Shape, target: str, argument: str = 
     return y
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "mean_squared_error": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "binary_crossentropy": BinaryCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-}
-ALIASES = {
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    **{cls.__name__.lower(): name for name, cls in FUNCTIONS.items()},
-}
+NAMES = spellings(
+    MeanSquaredError,
+    MeanAbsoluteError,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    mse=MeanSquaredError,
+    mae=MeanAbsoluteError,
+)
 
 
 def get(identifier: Any) -> Loss:
@@ -362,14 +355,4 @@ def get(identifier: Any) -> Loss:
     >>> losses.get("mse").name
     'mean_squared_error'
     """
-    if isinstance(identifier, Loss):
-        return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()
-    if isinstance(identifier, str):
-        name = ALIASES.get(identifier.lower(), identifier)
-        if name in FUNCTIONS:
-            return FUNCTIONS[name]()
-    elif callable(identifier):
-        return LossFunction(identifier)
-    raise unknown("loss", identifier, {*FUNCTIONS, "mse", "mae"})
+    return make("loss", identifier, NAMES, Loss, wrap=LossFunction)

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import losses, ops
-from .errors import check_number, invalid, show, unknown
+from .errors import check_number, invalid, show
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
+from .registry import Names, make, spellings
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
@@ -166,19 +168,33 @@ class MeanAbsoluteError(MeanMetric):
 class LossMetric(MeanMetric):
     """A loss function reported as a metric, under the loss's name."""
 
-    def __init__(self, loss: losses.Loss, name: str | None = None):
+    def __init__(self, loss: Any, name: str | None = None):
+        loss = losses.get(loss)
         super().__init__(loss.call, name or loss.name, loss.target)
 
 
-NAMES: dict[str, Callable[..., MeanMetric]] = {
-    "binary_accuracy": BinaryAccuracy,
-    "categorical_accuracy": CategoricalAccuracy,
-    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
-    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
-    "mean_squared_error": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
-    "mse": lambda: MeanSquaredError("mse"),
-    "mae": lambda: MeanAbsoluteError("mae"),
+def accuracy_of(y_shape: Shape | None, prediction: Shape | None) -> Callable[[str], MeanMetric]:
+    """The accuracy that goes with the shapes of targets and predictions, as Keras picks it."""
+    if prediction is None or y_shape is None:
+        return CategoricalAccuracy
+    if prediction[-1] == 1:
+        return BinaryAccuracy
+    sparse = len(y_shape) < len(prediction) or y_shape[-1] == 1
+    return SparseCategoricalAccuracy if sparse else CategoricalAccuracy
+
+
+NAMES: Names = {
+    **{name: partial(LossMetric, loss, name=name) for name, loss in losses.NAMES.items()},
+    **spellings(
+        BinaryAccuracy,
+        CategoricalAccuracy,
+        SparseCategoricalAccuracy,
+        SparseTopKCategoricalAccuracy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        mse=lambda: MeanSquaredError("mse"),
+        mae=lambda: MeanAbsoluteError("mae"),
+    ),
 }
 
 
@@ -199,28 +215,7 @@ def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None 
     >>> metrics.get("accuracy", (None,), (None, 10)).function.__name__
     'sparse_categorical_accuracy'
     """
-    if isinstance(identifier, MeanMetric):
-        return identifier
-    if isinstance(identifier, type) and issubclass(identifier, MeanMetric):
-        return identifier()  # type: ignore[call-arg]
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier)
-    if isinstance(identifier, str):
-        if identifier in ("accuracy", "acc") and y_shape is not None and prediction is not None:
-            if prediction[-1] == 1:
-                return BinaryAccuracy(identifier)
-            if len(y_shape) < len(prediction) or y_shape[-1] == 1:
-                return SparseCategoricalAccuracy(identifier)
-            return CategoricalAccuracy(identifier)
-        if identifier in ("accuracy", "acc"):
-            return MeanMetric(categorical_accuracy, identifier)
-        if identifier in NAMES:
-            return NAMES[identifier]()
-        if identifier.lower() in losses.ALIASES or identifier in losses.FUNCTIONS:
-            return LossMetric(losses.get(identifier), identifier)
-        for name, cls in NAMES.items():
-            if name.replace("_", "") == identifier.lower():
-                return cls()
-    elif callable(identifier) and not isinstance(identifier, type):
-        return MeanMetric(identifier)
-    raise unknown("metric", identifier, {*NAMES, *losses.FUNCTIONS, "accuracy", "acc"})
+    accuracies = {name: partial(accuracy_of(y_shape, prediction), name) for name in ("accuracy", "acc")}
+    return make("metric", identifier, NAMES | accuracies, MeanMetric, wrap=MeanMetric)

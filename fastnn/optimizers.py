@@ -5,19 +5,19 @@ slots, and which numbers change from step to step.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import ops
-from .errors import check_number, invalid, show, unknown
+from .errors import check_number, invalid, show
 from .record import Recorder, Symbolic
+from .registry import Configurable, make, spellings
 from .schedules import LearningRateSchedule, power
 from .variable import Variable
 
 
-class Optimizer:
+class Optimizer(Configurable):
     """What optimizers share: learning rate, iterations, slots.
 
     Parameters
@@ -148,11 +148,6 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal optimizer (without its state)."""
         return {"name": self.name, "learning_rate": self._learning_rate}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Optimizer":
-        """Make an optimizer from what `get_config` gave."""
-        return cls(**config)
 
 
 def fraction(argument: str, value: Any) -> float:
@@ -314,7 +309,7 @@ class Adam(Optimizer):
         }
 
 
-NAMES: dict[str, Callable[[], Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam}
+NAMES = spellings(SGD, RMSprop, Adam, rmsprop=RMSprop)
 
 
 def get(identifier: Any) -> Optimizer:
@@ -326,10 +321,4 @@ def get(identifier: Any) -> Optimizer:
     >>> optimizers.get("adam").learning_rate
     0.001
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
-        return identifier()  # type: ignore[call-arg]
-    if isinstance(identifier, str) and identifier.lower() in NAMES:
-        return NAMES[identifier.lower()]()
-    raise unknown("optimizer", identifier, NAMES)
+    return make("optimizer", identifier, NAMES, Optimizer)

@@ -1,18 +1,18 @@
 """Penalties on weights, added to the loss; written with `fastnn.ops`, so they are recorded like layers."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from . import ops
-from .errors import check_number, unknown
+from .errors import check_number
+from .registry import Configurable, make, spellings
 
 
 def _factor(argument: str, value: Any) -> float:
     return check_number(argument, value, 0, "a finite number of at least 0", "pass for example 0.01")
 
 
-class Regularizer:
+class Regularizer(Configurable):
     """A penalty: a number computed from a weight; subclasses define ``__call__``.
 
     Any function of the weight that is written with `fastnn.ops` serves as a regularizer too.
@@ -31,15 +31,6 @@ class Regularizer:
     def __call__(self, x: Any) -> Any:
         """The penalty of an array of any shape."""
         raise NotImplementedError(f"regularizer class {type(self).__name__} has no __call__ method")
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that make an equal regularizer."""
-        raise NotImplementedError(f"regularizer class {type(self).__name__} has no get_config method")
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Regularizer":
-        """Make a regularizer from what `get_config` gave."""
-        return cls(**config)
 
 
 class L1(Regularizer):
@@ -122,13 +113,7 @@ class L1L2(Regularizer):
 
 l1, l2, l1_l2 = L1, L2, L1L2
 
-_NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
-
-
-def _named(name: object) -> type[Regularizer]:
-    if not isinstance(name, str) or name not in _NAMES:
-        raise unknown("regularizer", name, [known for known in _NAMES if known.islower()])
-    return _NAMES[name]
+NAMES = spellings(L1, L2, L1L2, l1_l2=L1L2)
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -157,12 +142,6 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, dict):
-        return _named(identifier.get("class_name")).from_config(identifier.get("config") or {})
-    if callable(identifier):
-        made = identifier() if inspect.isclass(identifier) else identifier
-        if callable(made):
-            return made
-    # Keras documents 0.01 for every name; its L1L2() alone would be no penalty at all.
-    made = _named(identifier)
-    return L1L2(l1=0.01, l2=0.01) if made is L1L2 else made()
+    if identifier in ("l1_l2", "L1L2"):  # Keras documents 0.01 for every name; L1L2() alone is no penalty
+        return L1L2(l1=0.01, l2=0.01)
+    return make("regularizer", identifier, NAMES, Regularizer, wrap=lambda function: function)

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from .errors import check_number
+from .registry import Configurable
 
 
 def power(base: float, exponent: float) -> float:
@@ -30,7 +31,7 @@ def power(base: float, exponent: float) -> float:
     return result
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configurable):
     """A learning rate as a function of the number of steps taken; subclasses define ``__call__``.
 
     An instance is passed as the ``learning_rate`` of an optimizer.
@@ -47,15 +48,6 @@ class LearningRateSchedule:
     def __call__(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         raise NotImplementedError(f"schedule class {type(self).__name__} has no __call__ method")
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments that make an equal schedule."""
-        raise NotImplementedError(f"schedule class {type(self).__name__} has no get_config method")
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "LearningRateSchedule":
-        """Make a schedule from what `get_config` gave."""
-        return cls(**config)
 
 
 class ExponentialDecay(LearningRateSchedule):

@@ -16,7 +16,7 @@ PACKAGE = Path(fastnn.__file__).parent
 ROOT = PACKAGE.parent
 
 FLOORS = [
-    ["_native", "errors"],
+    ["_native", "errors", "registry"],
     ["ops", "variable", "program", "config"],
     ["record", "plan"],
     ["execute"],

@@ -1,7 +1,6 @@
 """Layer: what all layers share."""
 
 import inspect
-import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,6 +12,7 @@ from .. import config, initializers
 from ..errors import invalid, name_layer, show, unknown
 from ..ops.table import Shape
 from ..record import Symbolic
+from ..registry import Configurable, snake_case
 from ..variable import Variable
 
 _names: Counter[str] = Counter()
@@ -20,7 +20,7 @@ _names: Counter[str] = Counter()
 
 def automatic_name(kind: str) -> str:
     """Keras' automatic names: ``dense``, ``dense_1``, ``dense_2`` ..."""
-    base = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)).lower()
+    base = snake_case(kind)
     n = _names[base]
     _names[base] += 1
     return f"{base}_{n}" if n else base
@@ -31,7 +31,7 @@ def reset_names() -> None:
     _names.clear()
 
 
-class Layer:
+class Layer(Configurable):
     """A function with weights, written once with `fastnn.ops`.
 
     A subclass makes its weights in ``build(input_shape)`` with `add_weight` and computes in
@@ -100,11 +100,6 @@ class Layer:
         if self.given_input_shape is not None:
             config["input_shape"] = self.given_input_shape
         return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Layer":
-        """Make a layer from what `get_config` gave."""
-        return cls(**config)
 
     def add_weight(
         self,

@@ -1,0 +1,78 @@
+"""Objects made from names and configurations: one rule for losses, optimizers, initializers and the rest."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Self
+
+from .errors import unknown
+
+Names = dict[str, Callable[[], Any]]
+
+
+def snake_case(name: str) -> str:
+    """``HeNormal`` as ``he_normal``."""
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+class Configurable:
+    """What is described by the arguments it was made with."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal object."""
+        raise NotImplementedError(f"class {type(self).__name__} has no get_config method")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an object from what `get_config` gave."""
+        return cls(**config)
+
+
+def spellings(*classes: type, **aliases: Callable[[], Any]) -> Names:
+    """Every class by its name and by that in snake case, and further names.
+
+    Examples
+    --------
+    >>> sorted(spellings(Configurable, conf=Configurable))
+    ['Configurable', 'conf', 'configurable']
+    """
+    named: Names = {name: cls for cls in classes for name in (cls.__name__, snake_case(cls.__name__))}
+    return named | aliases
+
+
+def make(argument: str, identifier: Any, names: Names, base: type, wrap: Callable[[Any], Any] | None = None) -> Any:
+    """Return the object that `identifier` stands for.
+
+    Parameters
+    ----------
+    argument : str
+        What the object is, for the error.
+    identifier : str, class, dict, callable or instance
+        A name; a class, which is called; a config ``{"class_name": ..., "config": {...}}``; an
+        instance of `base`, which is returned as it is; or a function.
+    names : dict of str to callable
+        As `spellings` gives it.
+    base : type
+    wrap : callable, optional
+        Makes an object from a plain function; functions are refused without it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the nearest valid ones.
+    TypeError
+        For anything else.
+    """
+    if isinstance(identifier, type) and (wrap or issubclass(identifier, base)):
+        identifier = identifier()
+    if isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, dict):
+        name = identifier.get("class_name")
+        if isinstance(name, str) and isinstance(names.get(name), type):
+            return names[name].from_config(identifier.get("config") or {})  # type: ignore[attr-defined]
+        identifier = name
+    if isinstance(identifier, str) and identifier in names:
+        return names[identifier]()
+    if wrap and callable(identifier):
+        return wrap(identifier)
+    raise unknown(argument, identifier, (name for name in names if name.islower()))
