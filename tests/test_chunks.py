@@ -8,7 +8,7 @@ from nets import THREADS, class_patterns, force, small_net, spy_on_calls, state
 import fastnn
 from fastnn import config
 from fastnn.callbacks import Callback
-from fastnn.models import training
+from fastnn.models import loop
 from fastnn.models.programs import TRAIN
 
 SAMPLES, BATCH = 83, 8  # eleven steps, the last on three rows
@@ -60,9 +60,9 @@ class EachBatch(Callback):
         self.losses.append(logs["loss"])
 
 
-def fit(monkeypatch, callbacks=(), seconds=training.CHUNK_SECONDS, optimizer="adam", **kwargs):
+def fit(monkeypatch, callbacks=(), seconds=loop.CHUNK_SECONDS, optimizer="adam", **kwargs):
     """Train two epochs; returns the state, the history and the numbers of batches of the calls."""
-    monkeypatch.setattr(training, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", seconds)
     with monkeypatch.context() as patch:
         calls, model = spy_on_calls(patch), small_net(optimizer)
         history = model.fit(X, Y, batch_size=BATCH, verbose=0, callbacks=list(callbacks), **{"epochs": 2, **kwargs})

@@ -7,7 +7,7 @@ from nets import THREADS, class_patterns, force, small_net, state
 import fastnn
 from fastnn.errors import NonFiniteError
 from fastnn.layers import Dense
-from fastnn.models import training
+from fastnn.models import loop
 from fastnn.optimizers import SGD, RMSprop
 
 BATCH, BAD = 8, 6  # batches of eight rows, of which the seventh is not finite
@@ -53,7 +53,7 @@ def test_raise_leaves_all_as_after_the_last_finite_step(value, optimizer, thread
 @pytest.mark.parametrize("seconds", [0, 1e9])
 def test_skip_leaves_out_the_update_but_counts_the_step(seconds, monkeypatch):
     """So learning rates, bias corrections and dropout masks stay with their batches, whatever the chunks."""
-    monkeypatch.setattr(training, "CHUNK_SECONDS", seconds)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", seconds)
     model, twin = small_net(), small_net()
     fit(model, poisoned(np.nan), Y, on_nonfinite="skip")
     fit(twin, X[: BATCH * BAD], Y[: BATCH * BAD])
