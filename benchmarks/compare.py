@@ -98,9 +98,7 @@ def table(results: dict[str, dict], names: list[str]) -> str:
     """The Markdown table: milliseconds per step, and how many times fastnn's time that is."""
     lines = ["| workload | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for workload, found in results.items():
-        load = WORKLOADS[workload]
-        text = f"{workload}: {'-'.join(map(str, load.sizes))}, {load.optimizer}, batch {load.batch}"
-        lines.append(f"| {text} | " + " | ".join(cell(found, name) for name in names) + " |")
+        lines.append(f"| {workload}: {WORKLOADS[workload]} | " + " | ".join(cell(found, name) for name in names) + " |")
     return "\n".join(lines)
 
 

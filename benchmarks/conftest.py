@@ -22,12 +22,12 @@ def timed(benchmark, request):
     """
 
     def measure(group, name, call, repetitions, unit, amounts):
+        benchmark.group = group
         benchmark.pedantic(call, rounds=15, warmup_rounds=1)
         if benchmark.stats is None:  # --benchmark-disable
             return
         seconds = benchmark.stats.stats.median / repetitions
         figures = {unit: seconds * UNITS[unit]} | {rate: amount / seconds for rate, amount in amounts.items()}
-        benchmark.group = group
         benchmark.extra_info.update(figures)
         request.config.stash[RESULTS].setdefault(group, {})[name] = figures
 

@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 from workloads import WORKLOADS
@@ -166,7 +167,7 @@ class Torch:
         self.torch, self.batch = torch, load.batch
         self.x, self.y = map(torch.from_numpy, load.data())
         parts = []
-        for i, (inputs, units) in enumerate(zip(load.sizes, load.sizes[1:], strict=False), 1):
+        for i, (inputs, units) in enumerate(pairwise(load.sizes), 1):
             parts.append(nn.Linear(inputs, units))
             if i < len(load.sizes) - 1:
                 parts.append(nn.ReLU() if load.activation == "relu" else nn.Sigmoid())

@@ -11,8 +11,7 @@ def test_training(name, timed):
     load, fastnn = WORKLOADS[name], Fastnn()
     fastnn.build(load)
     amounts = {"samples/s": load.batch, "GFLOP/s": load.flops / 1e9}
-    label = f"{name} {'-'.join(map(str, load.sizes))} batch {load.batch}"
-    timed("training step", label, lambda: fastnn.run(load.steps), load.steps, "ms", amounts)
+    timed("training step", f"{name}: {load}", lambda: fastnn.run(load.steps), load.steps, "ms", amounts)
 
 
 @pytest.mark.parametrize(("way", "rows"), [("model(x)", 1), ("model(x)", 32), ("model(x)", 4096), ("predict", 4096)])

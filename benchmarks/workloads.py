@@ -1,6 +1,7 @@
 """What is measured: small networks with their data, given as plain NumPy arrays."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Workload:
     loss: str = "crossentropy"
     dropout: float = 0.0
 
+    def __str__(self) -> str:
+        parts = ["-".join(map(str, self.sizes)), self.activation if len(self.sizes) > 2 else "", self.optimizer]
+        parts += [f"dropout {self.dropout}" if self.dropout else "", f"batch {self.batch}"]
+        return " ".join(filter(None, parts))
+
     @property
     def rate(self) -> float:
         """Learning rate."""
@@ -50,7 +56,7 @@ class Workload:
     @property
     def flops(self) -> float:
         """Operations of the matrix products of one step; the first layer has no gradient by its input."""
-        products = [i * o for i, o in zip(self.sizes, self.sizes[1:], strict=False)]
+        products = [i * o for i, o in pairwise(self.sizes)]
         return 2.0 * self.batch * (3 * sum(products) - products[0])
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +70,7 @@ class Workload:
     def weights(self) -> list[np.ndarray]:
         """First weights in float32, kernel (inputs, outputs) and bias of each layer: Glorot uniform, zero."""
         rng, made = np.random.default_rng(2), []
-        for i, o in zip(self.sizes, self.sizes[1:], strict=False):
+        for i, o in pairwise(self.sizes):
             limit = np.sqrt(6 / (i + o))
             made += [rng.uniform(-limit, limit, (i, o)).astype(np.float32), np.zeros(o, np.float32)]
         return made

@@ -44,7 +44,7 @@ typedef struct {
     _Alignas(64) atomic_int generation;
 } meeting;
 
-enum { SPINS_BEFORE_YIELD = 4000 };
+enum { SPINS_BEFORE_YIELD = 300 };
 
 static void meet(meeting *m, int team)
 {

@@ -10,9 +10,9 @@ from typing import Any
 from .ops.table import OPS, Batch, Op, concrete
 from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
 
-# A step cheaper than this many operations or bytes (they take about as long as each other on one
-# core: tens of thousands per microsecond) costs less on one thread than the team's meeting does.
-SHARED_STEP_COST = 60_000
+# A step cheaper than this many operations or bytes (one core does about as many of either, tens of
+# thousands per microsecond) is done sooner by one thread than by several that have to meet.
+SHARED_STEP_COST = 240_000
 
 
 def plan(recorded: Program, force_threads: bool = False) -> Program:

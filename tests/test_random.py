@@ -146,3 +146,10 @@ def test_permutations_are_uniform(vary):
     statistic = sum((count - 100) ** 2 / 100 for count in counts.values())
     t = math.log(1e9)
     assert statistic < 23 + 2 * math.sqrt(23 * t) + 2 * t
+
+
+def test_permutation_of_equal_keys_keeps_their_order(monkeypatch):
+    monkeypatch.setattr(philox, "random_bits", lambda rows, n, *key: np.arange(2 * n, dtype=np.uint32).reshape(2, n) % 3)
+    order = philox.permutation(3000, seed=1, epoch=0)
+    keys = (np.arange(3000) % 3).astype(np.int64) * 10 + np.arange(3000, 6000) % 3
+    assert np.array_equal(order, np.argsort(keys, kind="stable"))

@@ -133,4 +133,8 @@ def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     """
     high, low = random_bits(2, n, seed, PERMUTATION_STREAM, epoch)
     keys = high.astype(np.uint64) << np.uint64(32) | low
-    return np.argsort(keys, kind="stable").astype(np.int64, copy=False)
+    order = np.argsort(keys)  # several times faster than a stable sort, which gives the same unless keys are equal
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+    return order.astype(np.int64, copy=False)
