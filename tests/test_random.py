@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from fastnn.ops import philox
 from fastnn.ops.philox import PERMUTATION_STREAM, permutation, philox4x32, random_bits
 
 ALL = 0xFFFFFFFF
@@ -149,7 +150,9 @@ def test_permutations_are_uniform(vary):
 
 
 def test_permutation_of_equal_keys_keeps_their_order(monkeypatch):
-    monkeypatch.setattr(philox, "random_bits", lambda rows, n, *key: np.arange(2 * n, dtype=np.uint32).reshape(2, n) % 3)
+    monkeypatch.setattr(
+        philox, "random_bits", lambda rows, n, *key: np.arange(2 * n, dtype=np.uint32).reshape(2, n) % 3
+    )
     order = philox.permutation(3000, seed=1, epoch=0)
     keys = (np.arange(3000) % 3).astype(np.int64) * 10 + np.arange(3000, 6000) % 3
     assert np.array_equal(order, np.argsort(keys, kind="stable"))
