@@ -15,7 +15,7 @@ extern const fnn_table fnn_avx512;
 const fnn_table *const *fnn_tables(void)
 {
     static const fnn_table *tables[4];
-    if (tables[0] == NULL) { /* the import lock of the extension makes this the only writer */
+    if (tables[0] == NULL) { /* Python's global lock, held by every caller, makes this the only writer */
         int count = 0;
 #ifdef FNN_BUILD_AVX512
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")

@@ -23,7 +23,7 @@ typedef struct {
     uint64_t seed;               /* with `iteration`: the key of the random numbers */
     uint64_t iteration;          /* optimizer iteration of this batch */
     int32_t *nonfinite;          /* set to 1 by check_finite; never cleared by a kernel */
-    float *workspace;            /* this thread's scratch: FNN_WORKSPACE_FLOATS, 64-byte aligned */
+    float *workspace;            /* this thread's scratch: the table's workspace_floats, 64-byte aligned */
 } fnn_call;
 
 typedef void (*fnn_kernel)(const fnn_call *call);

@@ -1,13 +1,38 @@
 /* program.c: the executor. One parallel region for all batches of a call; inside it every thread
  * walks the same list of steps and takes its share of each. */
+#define _GNU_SOURCE /* syscall() */
+
 #include "fastnn.h"
 
-#include <sched.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 #ifdef _OPENMP
 #include <omp.h>
+#endif
+
+/* Linux lets a thread sleep for as long as a number keeps its value; elsewhere it only lets others run. */
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void sleep_while(atomic_uint *number, unsigned value)
+{
+    syscall(SYS_futex, number, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+static void wake_sleepers(atomic_uint *number)
+{
+    syscall(SYS_futex, number, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+#else
+#include <sched.h>
+static void sleep_while(atomic_uint *number, unsigned value)
+{
+    if (atomic_load(number) == value)
+        sched_yield();
+}
+static void wake_sleepers(atomic_uint *number) { (void)number; }
 #endif
 
 /* Tells the processor that this is a waiting loop. */
@@ -38,29 +63,37 @@ int fnn_max_threads(void)
 }
 
 /* Where the threads of a team meet. They come within a microsecond of each other unless the machine is busy with
- * something else; then a thread that keeps waiting lets others run, since one of them may be the one it waits for. */
+ * something else; then a thread that has waited long enough sleeps, so that the one it waits for can have its CPU. */
 typedef struct {
-    _Alignas(64) atomic_int arrived;
-    _Alignas(64) atomic_int generation;
-} meeting;
+    _Alignas(64) atomic_uint arrived;
+    _Alignas(64) atomic_uint generation; /* counts how often they met; it may wrap around */
+    _Alignas(64) atomic_uint sleepers;
+} barrier;
 
-enum { SPINS_BEFORE_YIELD = 300 };
+enum { SPINS_BEFORE_SLEEP = 2000 };
 
-static void meet(meeting *m, int team)
+static void wait_at(barrier *b, int team)
 {
     if (team == 1)
         return;
-    const int generation = atomic_load_explicit(&m->generation, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) + 1 == team) {
-        atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&m->generation, generation + 1, memory_order_release);
+    const unsigned generation = atomic_load_explicit(&b->generation, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == (unsigned)team) {
+        atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store(&b->generation, generation + 1); /* before the look at sleepers, who look at it after they */
+        if (atomic_load(&b->sleepers))                /* have counted themselves: one of the two sees the other */
+            wake_sleepers(&b->generation);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&m->generation, memory_order_acquire) == generation; spins++) {
-        if (spins < SPINS_BEFORE_YIELD)
+    int spins = 0;
+    while (atomic_load_explicit(&b->generation, memory_order_acquire) == generation) {
+        if (spins < SPINS_BEFORE_SLEEP) {
+            spins++;
             RELAX();
-        else
-            sched_yield();
+        } else {
+            atomic_fetch_add(&b->sleepers, 1);
+            sleep_while(&b->generation, generation);
+            atomic_fetch_sub(&b->sleepers, 1);
+        }
     }
 }
 
@@ -98,7 +131,7 @@ static void run_step(const fnn_run *run, const fnn_step *step, int64_t batch, in
 
 /* What thread `thread` of `team` does: the same control flow in every thread, because all of it
  * depends only on the steps and on `nonfinite`, which is read between two barriers. */
-static void run_batches(fnn_run *run, int thread, int team, meeting *m, int32_t *nonfinite)
+static void run_batches(fnn_run *run, int thread, int team, barrier *b, int32_t *nonfinite)
 {
     for (int64_t batch = 0; batch < run->batch_count; batch++) {
         int updates = 0, skip = 0;
@@ -106,18 +139,18 @@ static void run_batches(fnn_run *run, int thread, int team, meeting *m, int32_t 
             const fnn_step *step = &run->steps[s];
             if (step->stage == FNN_UPDATE && !updates) {
                 updates = 1;
-                meet(m, team);
+                wait_at(b, team);
                 skip = *nonfinite;
                 if (skip)
                     break;
             } else if (step->barrier) {
-                meet(m, team);
+                wait_at(b, team);
             }
             const int threads = step->threads < team ? step->threads : team;
             if (thread < threads)
                 run_step(run, step, batch, thread, threads, nonfinite);
         }
-        meet(m, team);
+        wait_at(b, team);
         const int stop = skip && run->on_nonfinite == FNN_ON_NONFINITE_RAISE;
         if (thread == 0 && !stop) {
             *nonfinite = 0;
@@ -125,7 +158,7 @@ static void run_batches(fnn_run *run, int thread, int team, meeting *m, int32_t 
             run->batches_done = batch + 1;
             run->batches_skipped += skip;
         }
-        meet(m, team);
+        wait_at(b, team);
         if (stop)
             return;
     }
@@ -134,7 +167,7 @@ static void run_batches(fnn_run *run, int thread, int team, meeting *m, int32_t 
 void fnn_execute(fnn_run *run)
 {
     int32_t nonfinite = 0;
-    meeting m = {0};
+    barrier b = {0};
     run->team = 1;
     run->batches_done = run->batches_skipped = 0;
 #ifdef _OPENMP
@@ -144,10 +177,10 @@ void fnn_execute(fnn_run *run)
             const int team = omp_get_num_threads();
 #pragma omp single
             run->team = team;
-            run_batches(run, omp_get_thread_num(), team, &m, &nonfinite);
+            run_batches(run, omp_get_thread_num(), team, &b, &nonfinite);
         }
         return;
     }
 #endif
-    run_batches(run, 0, 1, &m, &nonfinite);
+    run_batches(run, 0, 1, &b, &nonfinite);
 }

@@ -113,7 +113,7 @@ def explicit_threads() -> int | None:
     text = os.environ.get(name, "").strip()
     if not text:
         return None
-    if not text.isdigit():
+    if not text.isdecimal():
         raise invalid(f"environment variable {name}", repr(text), "a positive integer", "correct or unset it")
     return check_threads(f"environment variable {name}", int(text))
 
@@ -128,7 +128,7 @@ def default_threads() -> int:
     limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
     limits += machine_limits()
     omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if omp.isdigit() and int(omp) > 0:
+    if omp.isdecimal() and int(omp) > 0:
         limits.append(int(omp))
     return max(1, min(limits))
 

@@ -5,6 +5,7 @@ module imports nothing, so that every floor of the package may use it.
 """
 
 import difflib
+import math
 import numbers
 import sys
 from collections.abc import Iterable
@@ -85,6 +86,13 @@ def unknown(argument: str, name: object, choices: Iterable[str], fix: str = "") 
     )
 
 
+def not_provided(**arguments: Any) -> None:
+    """Refuse those of Keras' arguments that are not provided yet: each must be None, for its default."""
+    for argument, value in arguments.items():
+        if value is not None:
+            raise invalid(argument, show(value), "its default (not provided yet)", "leave it out")
+
+
 def name_layer(error: Exception, layer: str) -> None:
     """Say in a four-part message which layer it happened in, unless it says so already."""
     if getattr(error, "parts", False) and f"layer {layer!r}" not in str(error):
@@ -97,6 +105,10 @@ def check_number(
     """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise invalid(argument, show(value), expected, fix, TypeError)
-    if not low <= float(value) <= high:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer or a fraction beyond every float
+        number = math.inf
+    if not low <= number <= high:
         raise invalid(argument, value, expected, fix)
-    return float(value)
+    return number

@@ -235,16 +235,17 @@ class NumpyExecutor:
         done = skipped = 0
         with np.errstate(all="ignore"):
             for batch, (first, rows) in enumerate(zip(first_rows, row_counts, strict=True)):
-                finite, updated = self._batch(data, batch, int(first), int(rows), seed, int(iteration[0]))
-                if not finite and on_nonfinite == "raise":
+                updated, skip = self._batch(data, batch, int(first), int(rows), seed, int(iteration[0]))
+                if skip and on_nonfinite == "raise":
                     break
-                done, skipped = done + 1, skipped + (not finite)
+                done, skipped = done + 1, skipped + skip
                 iteration[0] += updated
         return Run(done, skipped, 1)
 
     def _batch(
         self, data: dict[str, np.ndarray], batch: int, first: int, rows: int, seed: int, iteration: int
     ) -> tuple[bool, bool]:
+        """Whether the program has updates, and whether they were skipped."""
         program = self.program
         values: dict[int, Any] = {}
         given = iter(self.variables)
@@ -299,7 +300,7 @@ class NumpyExecutor:
                 values[i] = value
             if self.trace:
                 self.trace(step, [values[i] for i in step.outs])
-        return finite, updated
+        return updated, updated and not finite
 
     def _cast(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self.dtype, copy=False) if array.dtype == np.float32 else array

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .errors import invalid
 from .ops.table import OPS, Batch, Op, concrete
 from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
 
 # A step cheaper than this many operations or bytes (one core does about as many of either, tens of
 # thousands per microsecond) is done sooner by one thread than by several that have to meet.
 SHARED_STEP_COST = 240_000
+
+ADDRESSABLE = 2**63  # offsets and sizes are signed 64-bit numbers in C
 
 
 def plan(recorded: Program, force_threads: bool = False) -> Program:
@@ -23,8 +26,14 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     recorded : Program
     force_threads : bool
         Share every step among the threads, however small it is.
+
+    Raises
+    ------
+    ValueError
+        If the arrays of one batch are larger than any memory.
     """
     program = recorded.copy()
+    check_sizes(program)
     program.steps = drop_dead(program)
     program.steps = merge_twins(program)
     program.steps = drop_dead(program)
@@ -34,6 +43,18 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     choose_threads(program, force_threads)
     set_barriers(program)
     return program
+
+
+def check_sizes(program: Program) -> None:
+    """Refuse buffers that together take more bytes than a 64-bit number counts."""
+    total = sum(buffer.nbytes(program.rows) for buffer in program.buffers)
+    if total >= ADDRESSABLE:
+        raise invalid(
+            "model",
+            f"{total:,} bytes for batches of {program.rows} rows",
+            "fewer than 2**63 bytes",
+            "use smaller batches or smaller layers",
+        )
 
 
 def drop_dead(program: Program) -> list[Step]:

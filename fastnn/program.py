@@ -4,6 +4,7 @@ A flat list of steps on numbered buffers. It holds no pointers and no arrays, so
 compared and kept in the tests as text.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +32,7 @@ class Area:
     def stride(self) -> int:
         """Bytes of one entry (row or step) of a "rows" or "step" area."""
         shape = self.shape[1:] if self.kind == ROWS else self.shape
-        return int(np.prod(shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return math.prod(shape) * np.dtype(self.dtype).itemsize
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Buffer:
 
     def nbytes(self, rows: int) -> int:
         """Size for a batch of so many rows."""
-        return int(np.prod(concrete(self.shape, rows), dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return math.prod(concrete(self.shape, rows)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass

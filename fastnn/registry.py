@@ -14,6 +14,17 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
+def function_name(function: Callable[..., Any]) -> str:
+    """The name of a function; for any other callable that of its class.
+
+    Examples
+    --------
+    >>> function_name(len), function_name(lambda: 0)
+    ('len', 'lambda')
+    """
+    return getattr(function, "__name__", snake_case(type(function).__name__)).strip("<>")
+
+
 class Configurable:
     """What is described by the arguments it was made with."""
 

@@ -1,5 +1,6 @@
 """Variable: a trained array that owns its aligned memory."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from .program import ALIGNMENT
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """An uninitialised C-contiguous array that begins on a cache line."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.__array_interface__["data"][0] % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)

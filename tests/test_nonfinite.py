@@ -5,10 +5,14 @@ import pytest
 from nets import THREADS, class_patterns, force, small_net, state
 
 import fastnn
+from fastnn import ops
 from fastnn.errors import NonFiniteError
+from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense
 from fastnn.models import loop
 from fastnn.optimizers import SGD, RMSprop
+from fastnn.plan import plan
+from fastnn.record import Recorder
 
 BATCH, BAD = 8, 6  # batches of eight rows, of which the seventh is not finite
 X, Y = class_patterns(83, width=20, classes=5)
@@ -128,3 +132,15 @@ def test_an_overflow_that_numpy_does_not_meet_changes_nothing_either():
     with pytest.raises(NonFiniteError, match="step 0"):
         model.fit(x, [[1.0]], verbose=0)
     assert state(model) == before
+
+
+@pytest.mark.parametrize("executor", [NativeExecutor, NumpyExecutor])
+def test_a_check_stops_nothing_where_there_is_no_update(executor):
+    recorder = Recorder(rows=2)
+    x = recorder.rows_input("x", (1,))
+    ops.check_finite(x)
+    recorder.output(ops.relu(x), "y")
+    data = {"x": np.array([[np.nan], [1], [2]], np.float32), "y": np.zeros((3, 1), np.float32)}
+    run = executor(plan(recorder.program()), []).run(data, np.array([0, 2]), np.array([2, 1]))
+    assert (run.batches, run.skipped) == (2, 0)
+    np.testing.assert_array_equal(data["y"], data["x"])

@@ -155,6 +155,15 @@ def test_memory_is_used_again(recorder):
     assert planned(recorder)[0].arena_bytes == 2 * 10 * 16 * 4  # eight results between nine steps, two alive
 
 
+@pytest.mark.parametrize("rows", [2**59, 2**60, 2**61, 2**62, 2**64])
+def test_arrays_beyond_any_memory_are_refused(rows):
+    """Also where the product of the sizes is 0 or small modulo 2^64."""
+    recorder = Recorder(rows)
+    recorder.output(ops.softmax(ops.relu(recorder.rows_input("x", (8,)))), "y")
+    with pytest.raises(ValueError, match="fewer than 2\\*\\*63 bytes"):
+        plan(recorder.program())
+
+
 def test_cheap_steps_are_done_by_one_thread_without_barriers():
     for rows, threads in ((10, 1), (10_000, 2)):
         recorder = Recorder(rows)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import plain_trainer
 import pytest
-from sklearn.datasets import load_digits
 
 import fastnn
 from fastnn.layers import Dense
 from fastnn.optimizers import SGD, Adam, RMSprop
+
+load_digits = pytest.importorskip("sklearn.datasets").load_digits
 
 SIZES, STEPS, BATCH = (64, 40, 30, 20, 10), 20, 32
 OPTIMIZERS = {"sgd": lambda: SGD(0.05, momentum=0.9), "rmsprop": RMSprop, "adam": Adam}

@@ -104,6 +104,15 @@ def with_environment(name, value, function, *args):
         return function(*args)
 
 
+class Subclass(fastnn.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+
 def threads(n):
     with fastnn.threads(n):
         raise AssertionError("a wrong number of threads was accepted")
@@ -284,6 +293,27 @@ WRONG = {
         "compile-loss-number": (lambda m: m.compile("adam", 2), TypeError, "loss: received 2"),
         "compile-metric": (lambda m: m.compile("adam", "mse", metrics=["acuracy"]), ValueError, "use 'accuracy'"),
         "compile-metric-number": (lambda m: m.compile("adam", "mse", metrics=[1]), TypeError, "metric: received 1"),
+        "compile-loss-weights": (
+            lambda m: m.compile("sgd", "mse", ["mae"]),
+            ValueError,
+            "loss_weights: .*leave it out",
+        ),
+        "compile-eagerly": (lambda m: m.compile("sgd", "mse", run_eagerly=True), ValueError, "run_eagerly: "),
+        "compile-steps": (
+            lambda m: m.compile("sgd", "mse", steps_per_execution=4),
+            ValueError,
+            "steps_per_execution: ",
+        ),
+        "compile-jit": (lambda m: m.compile("sgd", "mse", jit_compile=True), ValueError, "jit_compile: "),
+        "fit-steps": (
+            lambda m: m.fit(X, Y, steps_per_epoch=2),
+            ValueError,
+            "steps_per_epoch: received 2.*not provided",
+        ),
+        "fit-validation-freq": (lambda m: m.fit(X, Y, validation_freq=2), ValueError, "validation_freq: received 2"),
+        "evaluate-steps": (lambda m: m.evaluate(X, Y, steps=2), ValueError, "steps: received 2"),
+        "predict-steps": (lambda m: m.predict(X, steps=2), ValueError, "steps: received 2"),
+        "summary-nested": (lambda m: m.summary(expand_nested=True), ValueError, "expand_nested: "),
         "compile-weighted": (lambda m: m.compile("sgd", "mse", weighted_metrics="ms"), ValueError, "use 'mse'"),
         # the process
         "set-threads-0": (lambda m: fastnn.set_num_threads(0), ValueError, "n: received 0"),
@@ -315,6 +345,11 @@ WRONG = {
             ValueError,
             "FASTNN_NUM_THREADS: received '-2'",
         ),
+        "threads-digit": (  # a digit, but not of a number
+            lambda m: with_environment("FASTNN_NUM_THREADS", "²", m.predict, X),
+            ValueError,
+            "FASTNN_NUM_THREADS: received '²'",
+        ),
         # layers
         "units-0": (lambda m: layers.Dense(0), ValueError, "units: received 0"),
         "units-float": (lambda m: layers.Dense(3.0), TypeError, "units: received 3.0"),
@@ -332,6 +367,11 @@ WRONG = {
         "dense-call-string": (lambda m: m.layers[0](X.astype(str)), TypeError, "'hidden'.*array of numbers"),
         "dense-call-float16": (lambda m: m.layers[0](X.astype(np.float16)), TypeError, "'hidden'.*float16"),
         "input-none": (lambda m: layers.Input(None), TypeError, "shape: received None"),
+        "input-batch-size": (lambda m: layers.Input((4,), 32), ValueError, "batch_size: received 32.*not provided"),
+        "input-dtype": (lambda m: layers.Input((4,), dtype="int8"), ValueError, "dtype: received 'int8'"),
+        "functional": (lambda m: layers.Dense(1, name="d")(layers.Input((4,))), TypeError, "'d'.*write Sequential"),
+        "model": (lambda m: fastnn.Model(inputs=1, outputs=2), TypeError, "Model: received inputs.*write Sequential"),
+        "subclass": (lambda m: Subclass().predict(X), TypeError, "Subclass: .*write Sequential"),
         "input-batch": (lambda m: layers.Input((None, 4)), TypeError, "shape: received"),
         "input-negative": (lambda m: layers.Input((-4,)), ValueError, "shape: received"),
         "activation-layer": (lambda m: layers.Activation("sigmod"), ValueError, "use 'sigmoid'"),
@@ -363,12 +403,16 @@ WRONG = {
         ),
         # optimizers and schedules
         "rate-negative": (lambda m: optimizers.SGD(-0.1), ValueError, "learning_rate: received -0.1"),
+        "rate-huge": (lambda m: optimizers.SGD(10**400), ValueError, "learning_rate: received 1000"),
         "rate-nan": (lambda m: optimizers.Adam(np.nan), ValueError, "learning_rate: received nan"),
         "rate-string": (lambda m: optimizers.Adam("0.1"), TypeError, "learning_rate: received '0.1'"),
         "rate-set": (lambda m: set_rate(m, -1), ValueError, "learning_rate: received -1"),
         "momentum": (lambda m: optimizers.SGD(momentum=1.0), ValueError, "momentum: received 1.0"),
         "beta-1": (lambda m: optimizers.Adam(beta_1=1), ValueError, "beta_1: received 1"),
         "beta-2": (lambda m: optimizers.Adam(beta_2="0.9"), TypeError, "beta_2: received '0.9'"),
+        "clipnorm": (lambda m: optimizers.Adam(clipnorm=1.0), ValueError, "clipnorm: received 1.0.*not provided"),
+        "ema": (lambda m: optimizers.SGD(use_ema=True), ValueError, "use_ema: received True"),
+        "optimizer-typo": (lambda m: optimizers.RMSprop(learning_rat=1), ValueError, "use 'learning_rate'"),
         "epsilon": (lambda m: optimizers.RMSprop(epsilon=0), ValueError, "epsilon: received 0"),
         "rho": (lambda m: optimizers.RMSprop(rho=-0.1), ValueError, "rho: received -0.1"),
         "optimizer-get": (lambda m: optimizers.get("rmsprob"), ValueError, "use 'rmsprop'"),

@@ -37,7 +37,6 @@ INLINE vf vf_min(vf x, vf y) { return _mm512_min_ps(x, y); }
 INLINE vf vf_sqrt(vf x) { return _mm512_sqrt_ps(x); }
 INLINE vf vf_fma(vf x, vf y, vf z) { return _mm512_fmadd_ps(x, y, z); }
 INLINE vf vf_fnma(vf x, vf y, vf z) { return _mm512_fnmadd_ps(x, y, z); }
-INLINE vf vf_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
 INLINE vm vf_lt(vf x, vf y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
 INLINE vm vf_le(vf x, vf y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
@@ -50,7 +49,6 @@ INLINE vf vf_select(vm m, vf x, vf y) { return _mm512_mask_blend_ps(m, y, x); }
 
 INLINE vi vf_bits(vf x) { return _mm512_castps_si512(x); }
 INLINE vf vi_bits(vi x) { return _mm512_castsi512_ps(x); }
-INLINE vi vf_to_int(vf x) { return _mm512_cvttps_epi32(x); }
 INLINE vf vi_to_float(vi x) { return _mm512_cvtepi32_ps(x); }
 
 INLINE vi vi_set(uint32_t x) { return _mm512_set1_epi32((int)x); }

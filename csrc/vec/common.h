@@ -31,7 +31,7 @@ INLINE vf vf_copysign(vf magnitude, vf sign)
 INLINE vf vf_where(vm m, vf a) { return vf_select(m, a, vf_zero()); }
 
 /* The share of thread `thread` of n items: whole grains, as even as can be; empty when lo >= hi. */
-INLINE void share(int64_t n, int64_t grain, int thread, int threads, int64_t *lo, int64_t *hi)
+INLINE void share(int64_t n, int64_t grain, int64_t thread, int64_t threads, int64_t *lo, int64_t *hi)
 {
     const int64_t grains = (n + grain - 1) / grain, each = grains / threads, rest = grains % threads;
     const int64_t first = each * thread + (thread < rest ? thread : rest);

@@ -50,7 +50,6 @@ INLINE vf vf_div(vf a, vf b) { return a / b; }
 INLINE vf vf_sqrt(vf a) { EACH a[i] = sqrtf(a[i]); return a; }
 INLINE vf vf_fma(vf a, vf b, vf c) { fma_lanes(&a, &b, &c); return c; }               /* a*b + c */
 INLINE vf vf_fnma(vf a, vf b, vf c) { a = -a; fma_lanes(&a, &b, &c); return c; }      /* c - a*b */
-INLINE vf vf_round(vf a) { EACH a[i] = rintf(a[i]); return a; } /* to nearest, ties to even */
 
 INLINE vm vf_lt(vf a, vf b) { return a < b; }
 INLINE vm vf_le(vf a, vf b) { return a <= b; }
@@ -65,7 +64,6 @@ INLINE vf vf_min(vf a, vf b) { return vf_select(a < b, a, b); } /* likewise */
 
 INLINE vi vf_bits(vf a) { return (vi)a; }
 INLINE vf vi_bits(vi a) { return (vf)a; }
-INLINE vi vf_to_int(vf a) { vi r; EACH r[i] = (uint32_t)(int32_t)a[i]; return r; } /* of whole numbers below 2^31 */
 INLINE vf vi_to_float(vi a) { vf r; EACH r[i] = (float)(int32_t)a[i]; return r; }
 
 INLINE vi vi_set(uint32_t x) { return x + (vi){0}; }

@@ -150,13 +150,13 @@ def pick(x, labels):
     return nan_unless(valid, picked)
 
 
-def surprise(z):
+def surprisal(z):
     """``-log softmax(z)``."""
     d = shifted(z)
     return np.log(np.exp(d).sum(axis=-1, keepdims=True)) - d
 
 
-def surprise_error(z):
+def surprisal_error(z):
     # The sum, its logarithm within 1.5 ulp, z - top, the difference.
     d = shifted(z)
     log_sum = np.log(np.exp(d).sum(axis=-1, keepdims=True))
@@ -183,7 +183,7 @@ def from_logits_gradient(loss_grad: Callable[..., Any], step: Any, dl: Any, dp: 
     grad=lambda step, dl, dp: from_logits_gradient(categorical_crossentropy_from_logits_grad, step, dl, dp),
     kind="loss",
     flops=per_element(35),
-    tol=lambda z, t: [weighted_bound(t, surprise(z), surprise_error(z)), softmax_bound(z)],
+    tol=lambda z, t: [weighted_bound(t, surprisal(z), surprisal_error(z)), softmax_bound(z)],
     example=draw_pair(draw_logits, draw_targets),
     also=(1, "softmax"),
 )
@@ -207,7 +207,7 @@ def categorical_crossentropy_from_logits(z, t):
     >>> loss, p
     (array([1000.]), array([[0., 1.]]))
     """
-    return (t * surprise(z)).sum(axis=-1), softmax(z)
+    return (t * surprisal(z)).sum(axis=-1), softmax(z)
 
 
 def logits_grad_bound(dl, p, t):
@@ -235,7 +235,7 @@ def categorical_crossentropy_from_logits_grad(dl, p, t):
     grad=lambda step, dl, dp: from_logits_gradient(sparse_categorical_crossentropy_from_logits_grad, step, dl, dp),
     kind="loss",
     flops=per_element(30),
-    tol=lambda z, labels: [pick(surprise_error(z), labels) + TINY, softmax_bound(z)],
+    tol=lambda z, labels: [pick(surprisal_error(z), labels) + TINY, softmax_bound(z)],
     example=draw_pair(draw_logits, draw_labels),
     also=(1, "softmax"),
 )
@@ -261,7 +261,7 @@ def sparse_categorical_crossentropy_from_logits(z, labels):
     >>> loss, p
     (array([1000.]), array([[0., 1.]]))
     """
-    return pick(surprise(z), labels), softmax(z)
+    return pick(surprisal(z), labels), softmax(z)
 
 
 @op(

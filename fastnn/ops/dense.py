@@ -57,7 +57,7 @@ def forward_bound(x, w, b=None):
         None if step.ins[2] is None else dense_grad_bias(dy),
     ],
     kind="dense",
-    flops=lambda ins, outs: 2.0 * np.prod(outs[0]) * ins[1][0],
+    flops=lambda ins, outs: 2.0 * math.prod(outs[0]) * ins[1][0],
     tol=forward_bound,
     example=dense_example,
     epilogue=True,
@@ -72,7 +72,7 @@ def dense(x, w, b=None):
     shape=lambda dz, w: (*dz[:-1], w[0]),
     dims=lambda ins, outs: (rows(ins[0]), *ins[1]),
     kind="dense",
-    flops=lambda ins, outs: 2.0 * np.prod(outs[0]) * ins[0][-1],
+    flops=lambda ins, outs: 2.0 * math.prod(outs[0]) * ins[0][-1],
     tol=lambda dz, w: chain_bound(w.shape[1], np.abs(dz) @ np.abs(w).T),
     example=lambda rng, rows, width: (
         (rng.standard_normal((rows, width + 5)), rng.standard_normal((width, width + 5))),
@@ -88,7 +88,7 @@ def dense_grad_input(dz, w):
     shape=lambda x, dz: (x[-1], dz[-1]),
     dims=lambda ins, outs: (rows(ins[0]), *outs[0]),
     kind="dense",
-    flops=lambda ins, outs: 2.0 * np.prod(ins[0]) * ins[1][-1],
+    flops=lambda ins, outs: 2.0 * math.prod(ins[0]) * ins[1][-1],
     tol=lambda x, dz: chain_bound(x.size // x.shape[-1] if x.size else 0, flat(np.abs(x)).T @ flat(np.abs(dz))),
     example=lambda rng, rows, width: ((rng.standard_normal((rows, width + 4)), rng.standard_normal((rows, width))), {}),
 )
@@ -101,7 +101,7 @@ def dense_grad_kernel(x, dz):
     shape=lambda dz: dz[-1:],
     dims=lambda ins, outs: (rows(ins[0]), ins[0][-1]),
     kind="dense",
-    flops=lambda ins, outs: np.prod(ins[0]),
+    flops=lambda ins, outs: math.prod(ins[0]),
     tol=lambda dz: chain_bound(dz.size // dz.shape[-1] if dz.size else 0, flat(np.abs(dz)).sum(0)),
     example=lambda rng, rows, width: ((rng.standard_normal((rows, width)),), {}),
 )

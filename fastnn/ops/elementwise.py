@@ -267,7 +267,7 @@ def fill(like, *, value):
 
 def reshape_shape(x, shape):
     """The shape that `reshape` gives; the batch axis stays what and where it is."""
-    batch = x[:1] == (None,)
+    shape, batch = tuple(shape), x[:1] == (None,)
     if batch and shape[:1] == (-1,):
         if math.prod(shape[1:]) == math.prod(x[1:]) and all(n >= 0 for n in shape[1:]):
             return (None, *shape[1:])
