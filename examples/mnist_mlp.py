@@ -65,7 +65,7 @@ def main(arguments=None):
     try:
         fastnn.plotting.plot_history(history, options.picture)
         print(f"Training curves: {options.picture}")
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         print(f"No picture of the training curves: {error}")
     samples = options.epochs * len(x_train) / seconds
     print(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import check_number, invalid, show, unknown
+from .errors import check_number, invalid, not_provided, show, unknown
 from .ops.table import Shape
-from .registry import Configurable, make, spellings
+from .registry import Configurable, function_name, make, spellings
 
 VALUES, LABELS = "values", "labels"
 
@@ -134,8 +134,7 @@ def sparse_categorical_crossentropy(
     array of shape (batch, ...)
     """
     check_axis(axis)
-    if ignore_class is not None:
-        raise invalid("ignore_class", show(ignore_class), "None (not provided yet)", "leave it out")
+    not_provided(ignore_class=ignore_class)
     logits = y_pred if from_logits else logits_of(y_pred, "softmax")
     if logits is not None:
         return ops.sparse_categorical_crossentropy_from_logits(logits, y_true)[0]
@@ -226,7 +225,7 @@ class LossFunction(Loss):
         reduction: str | None = "sum_over_batch_size",
         **arguments: Any,
     ):
-        super().__init__(name or function.__name__, reduction)
+        super().__init__(name or function_name(function), reduction)
         self.function, self.arguments = function, arguments
         if function is sparse_categorical_crossentropy:
             self.target = LABELS
@@ -306,8 +305,7 @@ class SparseCategoricalCrossentropy(LossFunction):
         name: str = "sparse_categorical_crossentropy",
     ):
         check_axis(axis)
-        if ignore_class is not None:
-            raise invalid("ignore_class", show(ignore_class), "None (not provided yet)", "leave it out")
+        not_provided(ignore_class=ignore_class)
         super().__init__(sparse_categorical_crossentropy, name, reduction, from_logits=bool(from_logits))
 
 
@@ -343,6 +341,8 @@ NAMES = spellings(
     SparseCategoricalCrossentropy,
     mse=MeanSquaredError,
     mae=MeanAbsoluteError,
+    MSE=MeanSquaredError,
+    MAE=MeanAbsoluteError,
 )
 
 

@@ -11,7 +11,7 @@ from . import losses, ops
 from .errors import check_number, invalid, show
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
-from .registry import Names, make, spellings
+from .registry import Names, function_name, make, spellings
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
@@ -91,7 +91,7 @@ class MeanMetric(Metric):
 
     def __init__(self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any):
         self.function, self.target, self.arguments = function, target, arguments
-        super().__init__(name or function.__name__)
+        super().__init__(name or function_name(function))
 
     def reset_state(self) -> None:
         self.total, self.weight = 0.0, 0.0
@@ -198,6 +198,16 @@ NAMES: Names = {
 }
 
 
+def from_function(function: Callable[..., Any]) -> MeanMetric:
+    """The metric of a function; those of this package that compare with labels get labels."""
+    of_labels = (
+        sparse_categorical_accuracy,
+        sparse_top_k_categorical_accuracy,
+        losses.sparse_categorical_crossentropy,
+    )
+    return MeanMetric(function, target=LABELS if function in of_labels else VALUES)
+
+
 def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None = None) -> MeanMetric:
     """A metric by name, class, function or instance.
 
@@ -218,4 +228,4 @@ def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None 
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier)
     accuracies = {name: partial(accuracy_of(y_shape, prediction), name) for name in ("accuracy", "acc")}
-    return make("metric", identifier, NAMES | accuracies, MeanMetric, wrap=MeanMetric)
+    return make("metric", identifier, NAMES | accuracies, MeanMetric, wrap=from_function)

@@ -5,16 +5,21 @@ slots, and which numbers change from step to step.
 """
 
 import math
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from . import ops
-from .errors import check_number, invalid, show
+from . import ops, schedules
+from .errors import check_number, invalid, not_provided, show, unknown
 from .record import Recorder, Symbolic
 from .registry import Configurable, make, spellings
-from .schedules import LearningRateSchedule, power
 from .variable import Variable
+
+# Keras' arguments that are not provided yet, with their defaults
+LATER = dict.fromkeys(("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor"))
+LATER |= dict.fromkeys(("ema_overwrite_frequency", "gradient_accumulation_steps"))
+LATER |= {"use_ema": False, "ema_momentum": 0.99}
 
 
 class Optimizer(Configurable):
@@ -25,11 +30,18 @@ class Optimizer(Configurable):
     learning_rate : float, LearningRateSchedule or callable
         A schedule is called with the iteration, a callable without arguments, before each step.
     name : str, optional
+    **kwargs
+        Keras' further arguments, such as `weight_decay` and `clipnorm`; none is provided yet.
     """
 
     slot_names: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: Any, name: str | None = None):
+    def __init__(self, learning_rate: Any, *, name: str | None = None, **kwargs: Any):
+        for argument, value in kwargs.items():
+            if argument not in LATER:
+                known = {*signature(type(self)).parameters} - {"kwargs"}
+                raise unknown(f"argument of {type(self).__name__}", argument, known)
+            not_provided(**{argument: None if value == LATER[argument] else value})
         self._learning_rate = self._checked_rate(learning_rate)
         self.name = name or type(self).__name__.lower()
         self._iterations = np.zeros(1, np.int64)
@@ -63,7 +75,8 @@ class Optimizer(Configurable):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if isinstance(self._learning_rate, LearningRateSchedule) and not isinstance(value, LearningRateSchedule):
+        before, after = (isinstance(rate, schedules.LearningRateSchedule) for rate in (self._learning_rate, value))
+        if before and not after:
             raise invalid(
                 "learning_rate",
                 show(value),
@@ -75,7 +88,7 @@ class Optimizer(Configurable):
 
     def _rate(self, iteration: int) -> float:
         rate = self._learning_rate
-        if isinstance(rate, LearningRateSchedule):
+        if isinstance(rate, schedules.LearningRateSchedule):
             rate = rate(iteration)
         elif callable(rate):
             rate = rate()
@@ -83,7 +96,7 @@ class Optimizer(Configurable):
 
     @staticmethod
     def _checked_rate(rate: Any) -> Any:
-        if isinstance(rate, LearningRateSchedule) or callable(rate):
+        if callable(rate):
             return rate
         return check_number(
             "learning_rate",
@@ -109,6 +122,13 @@ class Optimizer(Configurable):
             made["variable"] = variable  # kept, so that the id stays its own
             self._slots[id(variable)] = made
         return {name: self._slots[id(variable)][name] for name in self.slot_names}
+
+    def count_params(self) -> int:
+        """Numbers kept from step to step: the iteration, a rate that is a number, slots; 0 before any step."""
+        if not self._slots:
+            return 0
+        slots = sum(math.prod(kept[name].shape) for kept in self._slots.values() for name in self.slot_names)
+        return slots + (1 if callable(self._learning_rate) else 2)
 
     def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]]) -> None:
         """Write the update steps of a training step."""
@@ -184,11 +204,17 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, name: str | None = None
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        name: str | None = None,
+        **kwargs: Any,
     ):
         self.momentum = fraction("momentum", momentum)
         self.nesterov = bool(nesterov)
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, name=name, **kwargs)
         if self.momentum:
             self.slot_names = ("momentum",)
 
@@ -222,11 +248,13 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
+        *,
         name: str | None = None,
+        **kwargs: Any,
     ):
         self.rho, self.momentum = fraction("rho", rho), fraction("momentum", momentum)
         self.epsilon, self.centered = positive("epsilon", epsilon), bool(centered)
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("velocity", *("momentum",) * bool(momentum), *("average",) * self.centered)
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
@@ -275,16 +303,18 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        *,
         name: str | None = None,
+        **kwargs: Any,
     ):
         self.beta_1, self.beta_2 = fraction("beta_1", beta_1), fraction("beta_2", beta_2)
         self.epsilon, self.amsgrad = positive("epsilon", epsilon), bool(amsgrad)
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 
     def scalars(self, iteration: int, learning_rate: float) -> float:
         t = iteration + 1
-        correction_1, correction_2 = 1 - power(self.beta_1, t), 1 - power(self.beta_2, t)
+        correction_1, correction_2 = 1 - schedules.power(self.beta_1, t), 1 - schedules.power(self.beta_2, t)
         return learning_rate * float(np.sqrt(correction_2)) / correction_1
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.config import set_random_seed
 from fastnn.errors import invalid, show
+
+__all__ = ["normalize", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -143,6 +143,14 @@ class Layer(Configurable):
     # For users
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
+        if isinstance(x, Layer):
+            raise invalid(
+                f"input of layer {self.name!r}",
+                f"the layer {x.name!r}",
+                "an array (layers called on layers are not provided yet)",
+                "write Sequential([first, second, ...])",
+                TypeError,
+            )
         if not isinstance(x, Symbolic):
             x = np.asarray(x)
             if x.dtype.kind not in "fiub" or x.dtype == np.float16:

@@ -4,19 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import activations, initializers, ops, regularizers
-from ..errors import invalid, show
+from .. import activations, config, initializers, ops, regularizers
+from ..errors import invalid, not_provided, show
 from ..ops.table import Shape
 from .base import Layer, sample_shape
 
 
-def Input(shape: Any, name: str | None = None) -> "InputLayer":
+def Input(shape: Any, batch_size: None = None, dtype: str | None = None, *, name: str | None = None) -> "InputLayer":
     """Declare the shape of one sample, as the first entry of a `Sequential` model.
 
     Parameters
     ----------
     shape : tuple of int
         Without the batch axis.
+    batch_size : None
+        Not provided; batches may have any size.
+    dtype : str, optional
+        Only `fastnn.config.floatx()` is provided, which data of any numeric type become.
     name : str, optional
 
     Examples
@@ -26,6 +30,7 @@ def Input(shape: Any, name: str | None = None) -> "InputLayer":
     >>> model.count_params()
     10
     """
+    not_provided(batch_size=batch_size, dtype=None if dtype == config.floatx() else dtype)
     return InputLayer(shape, name=name)
 
 
@@ -95,13 +100,11 @@ class Dense(Layer):
             raise invalid("units", show(units), "a positive integer", "pass the number of outputs", TypeError)
         if not 0 < units < 2**31:
             raise invalid("units", units, "a positive integer below 2**31", "pass the number of outputs")
-        for argument, value in (
-            ("activity_regularizer", activity_regularizer),
-            ("kernel_constraint", kernel_constraint),
-            ("bias_constraint", bias_constraint),
-        ):
-            if value is not None:
-                raise invalid(argument, show(value), "None (not provided yet)", "leave it out")
+        not_provided(
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)

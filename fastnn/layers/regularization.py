@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, ops
-from ..errors import check_number, invalid, show
+from ..errors import check_number, invalid, not_provided, show
 from ..record import Symbolic
 from .base import Layer
 
@@ -40,8 +40,7 @@ class Dropout(Layer):
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any):
         expected, fix = "a number from 0 to below 1", "pass the part of the inputs to drop"
         self.rate = check_number("rate", rate, 0, expected, fix, math.nextafter(1, 0))
-        if noise_shape is not None:
-            raise invalid("noise_shape", show(noise_shape), "None (not provided yet)", "leave it out")
+        not_provided(noise_shape=noise_shape)
         if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**32):
             raise invalid("seed", show(seed), "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out")
         super().__init__(**kwargs)

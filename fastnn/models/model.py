@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid, show, unknown
+from .. import config
+from ..errors import invalid, not_provided, show, unknown
 from ..layers.base import Layer
 from ..ops.table import Shape
 from ..record import Symbolic
@@ -17,12 +18,29 @@ from .training import Trainer
 class Model(Trainer):
     """What all models share: layers, weights, training, prediction.
 
-    A subclass keeps its layers in ``self.layers`` and computes in ``call``.
+    Models are made with `Sequential`; models of inputs and outputs, and subclasses of one's own, are not
+    provided yet.
     """
 
-    def __init__(self, name: str | None = None):
+    def __init__(self, inputs: None = None, outputs: None = None, name: str | None = None):
+        if inputs is not None or outputs is not None:
+            raise self._only_sequential("inputs and outputs")
         super().__init__(name=name)
         self.layers: list[Layer] = []
+
+    def _only_sequential(self, received: str) -> Exception:
+        """The error for the ways of making a model that are not provided yet."""
+        return invalid(
+            type(self).__name__,
+            received,
+            "the layers of a Sequential (other models are not provided yet)",
+            "write Sequential([first, second, ...])",
+            TypeError,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of this shape."""
+        raise self._only_sequential("no list of layers")
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         """Outputs for `x`: an array computed at once, or symbols inside a recording.
@@ -65,21 +83,40 @@ class Model(Trainer):
             raise invalid("index", index, f"an integer below {len(self.layers)}", "pass a name or a valid index")
         return self.layers[index]
 
-    def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] | None = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: None = None,
+    ) -> None:
         """Print the layers, their output shapes and their numbers of parameters.
 
         Parameters
         ----------
-        line_length : int, optional
+        line_length : int, default 80
         print_fn : callable, default print
+            Called once, with the whole text.
+        positions, expand_nested, show_trainable, layer_range
+            Not provided yet; only the defaults are accepted.
         """
+        not_provided(
+            positions=positions,
+            expand_nested=expand_nested or None,
+            show_trainable=show_trainable or None,
+            layer_range=layer_range,
+        )
         rows = []
         for layer in self.layers:
             shape = layer.output_shape if layer.built else None
             rows.append((layer.name, type(layer).__name__, shape, layer.count_params() if layer.built else 0))
         trainable = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
         total = sum(int(np.prod(v.shape)) for v in self.variables)
-        text = summary_text(self.name, rows, trainable, total - trainable, line_length=line_length)
+        kept = self.optimizer.count_params() if self.optimizer else 0
+        itemsize = np.dtype(config.floatx()).itemsize
+        text = summary_text(self.name, rows, trainable, total - trainable, line_length, kept, itemsize)
         (print_fn or print)(text)
 
     def unbuild(self) -> None:

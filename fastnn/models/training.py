@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import check_number, invalid, show, unknown
+from ..errors import check_number, invalid, not_provided, show, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetric
@@ -50,8 +50,13 @@ class Trainer(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: None = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how the model is trained.
 
@@ -60,10 +65,14 @@ class Trainer(Layer):
         optimizer : str, type or Optimizer, default "rmsprop"
         loss : str, type, callable or Loss
             A callable ``f(y_true, y_pred)`` returns one value per sample, made with `fastnn.ops`.
+        loss_weights : None
+            Not provided yet.
         metrics : list of str, type, callable or MeanMetric, optional
             Reported unweighted.
         weighted_metrics : list, optional
             Reported with the sample weights.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            How Keras executes; only its defaults are accepted.
 
         Examples
         --------
@@ -71,6 +80,13 @@ class Trainer(Layer):
         >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
         >>> model.compile("sgd", "mse", metrics=["mae"])
         """
+        not_provided(
+            loss_weights=loss_weights,
+            run_eagerly=run_eagerly or None,
+            steps_per_execution=None if steps_per_execution == 1 else steps_per_execution,
+            jit_compile=None if jit_compile == "auto" else jit_compile,
+            auto_scale_loss=None if auto_scale_loss is True else auto_scale_loss,
+        )
         made = optimizers.get(optimizer), losses.get(loss), as_list(metrics), as_list(weighted_metrics)
         for metric in made[2] + made[3]:
             get_metric(metric)  # refuses unknown names now, though "accuracy" is resolved later
@@ -121,6 +137,11 @@ class Trainer(Layer):
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: None = None,
+        validation_steps: None = None,
+        validation_batch_size: None = None,
+        validation_freq: int = 1,
+        *,
         on_nonfinite: str = "raise",
     ) -> History:
         """Train for a number of epochs.
@@ -146,6 +167,8 @@ class Trainer(Layer):
             A class that is not in it has weight 1. Multiplied with `sample_weight`.
         sample_weight : array_like of shape (samples,), optional
         initial_epoch : int, default 0
+        steps_per_epoch, validation_steps, validation_batch_size, validation_freq
+            Not provided yet; only the defaults are accepted.
         on_nonfinite : {"raise", "skip", "ignore"}
             When loss or gradient are not finite: stop with `NonFiniteError` before any weight
             changes, leave out that step, or go on as Keras does.
@@ -165,6 +188,12 @@ class Trainer(Layer):
             The model is not compiled, or is being trained by another thread.
         """
         self._require_compiled()
+        not_provided(
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=None if validation_freq == 1 else validation_freq,
+        )
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         if on_nonfinite not in POLICIES:
@@ -237,7 +266,7 @@ class Trainer(Layer):
         Returns
         -------
         float, list of float, or dict
-            The loss, followed by the metrics over all calls since `reset_metrics`.
+            The loss of this batch, followed by its metrics; the loss alone without metrics.
         """
         return self._on_batch(TRAIN, x, y, sample_weight, class_weight, return_dict)
 
@@ -253,7 +282,7 @@ class Trainer(Layer):
                 batch = self._data(x, y, sample_weight, class_weight)
                 executor = self._executor(mode, plan_rows(len(x)), batch)
             order = np.arange(len(x))
-            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode, reset=False)
+            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode)
         return logs if return_dict else flat(logs, self._metrics())
 
     def evaluate(
@@ -263,6 +292,7 @@ class Trainer(Layer):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
+        steps: None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -272,6 +302,8 @@ class Trainer(Layer):
         ----------
         x, y, batch_size, verbose, sample_weight, callbacks
             As in `fit`.
+        steps : None
+            Not provided yet.
         return_dict : bool, default False
             Return a dict instead of a list.
 
@@ -280,6 +312,7 @@ class Trainer(Layer):
         float, list of float, or dict
             The loss alone when there are no metrics, else loss and metrics.
         """
+        not_provided(steps=steps)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         self._require_compiled()
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
@@ -312,7 +345,12 @@ class Trainer(Layer):
     # predict
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: None = None,
+        callbacks: Any = None,
     ) -> np.ndarray:
         """Outputs for data.
 
@@ -323,11 +361,14 @@ class Trainer(Layer):
             Has no influence on the result, which is the same to the last bit for any batch size.
         verbose, callbacks
             As in `fit`; "auto" shows nothing.
+        steps : None
+            Not provided yet.
 
         Returns
         -------
         ndarray of shape (samples, ...)
         """
+        not_provided(steps=steps)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         with closing(ProgbarLogger(0 if verbose == "auto" else verbose)) as shown:
             with self._undone_on_error():
@@ -503,11 +544,9 @@ class Trainer(Layer):
         called: CallbackList | None,
         mode: str,
         on_nonfinite: str = "raise",
-        reset: bool = True,
     ) -> Iterator[tuple[int, dict[str, float]]]:
         """Run one epoch; after each chunk yields the number of batches done and the running logs."""
-        if reset:
-            self.reset_metrics()
+        self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer = self.optimizer
