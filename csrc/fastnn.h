@@ -99,6 +99,7 @@ const fnn_table *const *fnn_tables(void);
 int fnn_find(const fnn_table *table, const char *name);
 
 int fnn_has_openmp(void);
+void fnn_release_threads(void);  /* ends the caller's idle threads; a fork must not copy a team */
 int fnn_max_threads(void);       /* what OpenMP would use now; 1 without it */
 
 #endif

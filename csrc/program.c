@@ -53,6 +53,13 @@ int fnn_has_openmp(void)
 #endif
 }
 
+void fnn_release_threads(void)
+{
+#if defined(_OPENMP) && (_OPENMP >= 201811 || __GNUC__ >= 9 || __clang_major__ >= 9) /* had it before they said so */
+    omp_pause_resource_all(omp_pause_soft);
+#endif
+}
+
 int fnn_max_threads(void)
 {
 #ifdef _OPENMP

@@ -49,6 +49,7 @@ cdef extern from "fastnn.h":
     int fnn_find(const fnn_table *table, const char *name)
     int fnn_has_openmp()
     int fnn_max_threads()
+    void fnn_release_threads()
 
 
 MAX_DIMS, MAX_ATTRS, MAX_ARGS = FNN_MAX_DIMS, FNN_MAX_ATTRS, FNN_MAX_ARGS
@@ -103,7 +104,12 @@ def max_threads():
     return fnn_max_threads()
 
 
-def execute(str isa, const unsigned char[::1] steps, const unsigned char[::1] areas,
+def release_threads():
+    """End the idle threads that earlier runs of the calling thread left waiting for more work."""
+    fnn_release_threads()
+
+
+def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] areas,
             const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
             int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration):
     """Run a lowered Program; returns (batches done, batches skipped, threads that ran)."""
@@ -114,6 +120,9 @@ def execute(str isa, const unsigned char[::1] steps, const unsigned char[::1] ar
     if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
             or workspace.shape[0] < threads * run.table.workspace_floats:
         raise ValueError("arguments of a run do not fit together")
+    for i in range(row_counts.shape[0]):
+        if not (first_rows[i] >= 0 and 0 <= row_counts[i] <= most_rows):
+            raise ValueError(f"batch {i} has {row_counts[i]} rows from row {first_rows[i]}; the plan is for {most_rows}")
     run.steps = <const fnn_step *>&steps[0]
     run.step_count = steps.shape[0] // <int64_t>sizeof(fnn_step)
     run.areas = <const fnn_area *>&areas[0]

@@ -1,5 +1,6 @@
 """The two executors of a planned Program: NumPy (the oracle) and C (the product)."""
 
+import functools
 import os
 from dataclasses import dataclass
 from numbers import Real
@@ -83,6 +84,13 @@ def team_size() -> int:
 
 
 OPENMP_THREADS_AT_IMPORT = _native.max_threads()
+
+
+@functools.cache
+def make_forks_safe() -> None:
+    """Have a fork leave no team of threads behind: the child would wait for threads that it does not have."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_native.release_threads)
 
 
 def allocate_areas(program: Program) -> dict[int, np.ndarray]:
@@ -179,9 +187,18 @@ class NativeExecutor:
         Run
         """
         threads = 1 if self.serial else threads or team_size()
+        if threads > 1:
+            make_forks_safe()
         areas, program = self.areas.copy(), self.program
+        last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
-            areas["base"][i] = address(data[program.areas[i].name])
+            area, array = program.areas[i], data[program.areas[i].name]
+            least = {ROWS: last_row, STEP: len(row_counts)}.get(area.kind, 0)
+            if array.dtype != area.dtype or (least and len(array) < least):
+                raise TypeError(
+                    f"{area.name!r} is {array.dtype} of shape {array.shape}; the program needs {area.dtype} x {least}"
+                )
+            areas["base"][i] = address(array)
         try:
             own, scratch = self._workspaces.pop()
         except IndexError:
@@ -195,6 +212,7 @@ class NativeExecutor:
             iteration = np.zeros(1, np.int64)
         result = _native.execute(
             self.isa,
+            program.rows,
             self.steps.view(np.uint8),
             areas.view(np.uint8),
             first_rows,

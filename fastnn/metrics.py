@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import losses, ops
-from .errors import check_number, invalid, show
+from .errors import check_number, invalid, not_provided, show
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
 from .registry import Names, function_name, make, spellings
@@ -123,6 +123,7 @@ class BinaryAccuracy(MeanMetric):
     """See `binary_accuracy`."""
 
     def __init__(self, name: str = "binary_accuracy", dtype: None = None, threshold: float = 0.5):
+        not_provided(dtype=dtype)
         low, high = math.ulp(0.0), math.nextafter(1, 0)
         threshold = check_number("threshold", threshold, low, "a number between 0 and 1", "pass for example 0.5", high)
         super().__init__(binary_accuracy, name, threshold=threshold)
@@ -132,6 +133,7 @@ class CategoricalAccuracy(MeanMetric):
     """See `categorical_accuracy`."""
 
     def __init__(self, name: str = "categorical_accuracy", dtype: None = None):
+        not_provided(dtype=dtype)
         super().__init__(categorical_accuracy, name)
 
 
@@ -139,6 +141,7 @@ class SparseCategoricalAccuracy(MeanMetric):
     """See `sparse_categorical_accuracy`."""
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: None = None):
+        not_provided(dtype=dtype)
         super().__init__(sparse_categorical_accuracy, name, LABELS)
 
 
@@ -146,6 +149,7 @@ class SparseTopKCategoricalAccuracy(MeanMetric):
     """See `sparse_top_k_categorical_accuracy`."""
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: None = None):
+        not_provided(dtype=dtype)
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
             raise invalid("k", show(k), "a positive integer", "pass how many of the largest predictions count")
         super().__init__(sparse_top_k_categorical_accuracy, name, LABELS, k=int(k))
@@ -155,6 +159,7 @@ class MeanSquaredError(MeanMetric):
     """See `fastnn.losses.mean_squared_error`."""
 
     def __init__(self, name: str = "mean_squared_error", dtype: None = None):
+        not_provided(dtype=dtype)
         super().__init__(losses.mean_squared_error, name)
 
 
@@ -162,6 +167,7 @@ class MeanAbsoluteError(MeanMetric):
     """See `fastnn.losses.mean_absolute_error`."""
 
     def __init__(self, name: str = "mean_absolute_error", dtype: None = None):
+        not_provided(dtype=dtype)
         super().__init__(losses.mean_absolute_error, name)
 
 

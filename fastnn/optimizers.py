@@ -339,7 +339,7 @@ class Adam(Optimizer):
         }
 
 
-NAMES = spellings(SGD, RMSprop, Adam, rmsprop=RMSprop)
+NAMES = spellings(SGD, RMSprop, Adam, spell=str.lower)
 
 
 def get(identifier: Any) -> Optimizer:

@@ -45,7 +45,7 @@ class Symbolic:
             "condition on a symbolic array",
             self,
             "a value that is known while the model is recorded",
-            "use ops.where or arithmetic instead of if/while on values",
+            "use functions of fastnn.ops instead of if/while on values",
             TypeError,
         )
 

@@ -38,15 +38,15 @@ class Configurable:
         return cls(**config)
 
 
-def spellings(*classes: type, **aliases: Callable[[], Any]) -> Names:
-    """Every class by its name and by that in snake case, and further names.
+def spellings(*classes: type, spell: Callable[[str], str] = snake_case, **aliases: Callable[[], Any]) -> Names:
+    """Every class by its name and by that as `spell` writes it, and further names.
 
     Examples
     --------
     >>> sorted(spellings(Configurable, conf=Configurable))
     ['Configurable', 'conf', 'configurable']
     """
-    named: Names = {name: cls for cls in classes for name in (cls.__name__, snake_case(cls.__name__))}
+    named: Names = {name: cls for cls in classes for name in (cls.__name__, spell(cls.__name__))}
     return named | aliases
 
 

@@ -17,7 +17,7 @@ from fastnn import execute, optimizers, variable
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Rescaling, Reshape
 from fastnn.losses import CategoricalCrossentropy
-from fastnn.models.programs import TRAIN
+from fastnn.models.programs import TRAIN, compile_program
 from fastnn.ops.table import OPS, concrete
 from fastnn.program import ARENA, STEP, VARIABLE
 
@@ -235,3 +235,21 @@ def test_the_numpy_executor_computes_the_same_program(case, monkeypatch):
                 distance, own = np.linalg.norm(a - b), np.finfo(np.float32).eps * np.linalg.norm(b)
                 assert np.linalg.norm(training.view(i) - b) <= 4 * distance + own, (step.label, step.op)
     assert next(traced, None) is None
+
+
+def test_a_run_refuses_what_its_plan_is_not_for():
+    """The last check before C: types, lengths and rows of what is bound."""
+    model = fastnn.Sequential([Dense(2, input_shape=(3,))])
+    executor = compile_program(model, "predict", 4, (None, 3), "float32")
+    one = np.zeros(1, np.int64)
+
+    def run(dtype="float32", rows=4, first=0, count=4):
+        return executor.run({"x": np.zeros((rows, 3), dtype), "y": np.zeros((rows, 2), "f4")}, one + first, one + count)
+
+    assert run().batches == 1
+    for wrong in ({"dtype": "float64"}, {"rows": 3}, {"first": 1}):
+        with pytest.raises(TypeError, match="the program needs float32"):
+            run(**wrong)
+    for wrong in ({"rows": 5, "count": 5}, {"first": -1}, {"count": -1}):
+        with pytest.raises(ValueError, match="the plan is for 4"):
+            run(**wrong)
