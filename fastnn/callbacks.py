@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import check_number, invalid, show, unknown
+from .errors import check_integer, check_number, invalid, show, unknown
 
 Logs = dict[str, Any] | None
 
@@ -435,12 +435,7 @@ class Monitor(Callback):
 
 def check_count(argument: str, value: Any) -> int:
     """`value` as an int of at least 0, or the error."""
-    expected, fix = "an integer of at least 0", "pass a number of epochs"
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise invalid(argument, show(value), expected, fix, TypeError)
-    if value < 0:
-        raise invalid(argument, value, expected, fix)
-    return int(value)
+    return check_integer(argument, value, 0, "an integer of at least 0", "pass a number of epochs")
 
 
 class EarlyStopping(Monitor):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import invalid, show, unknown
+from .errors import check_integer, invalid, unknown
 
 _floatx = "float32"
 _threads: int | None = None
@@ -47,11 +47,7 @@ def set_floatx(value: str) -> None:
 
 def check_threads(argument: str, n: object) -> int:
     """A thread count as an int of at least 1, or the error."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise invalid(argument, show(n), "a positive integer", "pass the number of threads", TypeError)
-    if not 1 <= n <= 1024:
-        raise invalid(argument, n, "an integer from 1 to 1024", "pass the number of threads")
-    return int(n)
+    return check_integer(argument, n, 1, "an integer from 1 to 1024", "pass the number of threads", 1024)
 
 
 def set_num_threads(n: int | None) -> None:
@@ -197,13 +193,10 @@ def set_random_seed(seed: int) -> None:
     >>> fastnn.set_random_seed(7)
     """
     global _seed, _stream
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise invalid("seed", show(seed), "an integer from 0 to 2**32 - 1", "pass such an integer", TypeError)
-    if not 0 <= seed < 2**32:
-        raise invalid("seed", seed, "an integer from 0 to 2**32 - 1", "pass such an integer")
-    random.seed(int(seed))
-    np.random.seed(int(seed))
-    _seed, _stream = int(seed), 0
+    seed = check_integer("seed", seed, 0, "an integer from 0 to 2**32 - 1", "pass such an integer", 2**32 - 1)
+    random.seed(seed)
+    np.random.seed(seed)
+    _seed, _stream = seed, 0
 
 
 def seed() -> int:

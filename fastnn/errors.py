@@ -6,6 +6,7 @@ module imports nothing, so that every floor of the package may use it.
 
 import difflib
 import math
+import math
 import numbers
 import sys
 from collections.abc import Iterable
@@ -112,3 +113,12 @@ def check_number(
     if not low <= number <= high:
         raise invalid(argument, value, expected, fix)
     return number
+
+
+def check_integer(argument: str, value: Any, low: int, expected: str, fix: str, high: float = math.inf) -> int:
+    """`value` as an int if it is an integer from `low` to `high`, else the error."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise invalid(argument, show(value), expected, fix, TypeError)
+    if not low <= int(value) <= high:
+        raise invalid(argument, show(value), expected, fix)
+    return int(value)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from .. import activations, config, initializers, ops, regularizers
-from ..errors import invalid, not_provided, show
+from ..errors import check_integer, invalid, not_provided
 from ..ops.table import Shape
 from .base import Layer, sample_shape
 
@@ -96,16 +94,13 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
-            raise invalid("units", show(units), "a positive integer", "pass the number of outputs", TypeError)
-        if not 0 < units < 2**31:
-            raise invalid("units", units, "a positive integer below 2**31", "pass the number of outputs")
         not_provided(
             activity_regularizer=activity_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
         )
-        self.units = int(units)
+        expected = "a positive integer below 2**31"
+        self.units = check_integer("units", units, 1, expected, "pass the number of outputs", 2**31 - 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import check_number, invalid, not_provided, show, unknown
+from ..errors import check_integer, check_number, invalid, not_provided, show, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetric
@@ -234,6 +234,9 @@ class Trainer(Layer):
                     mode="fit",
                 )
                 executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
+                if validation is not None:
+                    rows = min(batch_size, plan_rows(len(validation["x"])))
+                    validator = self._executor(EVALUATE, rows, validation)
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
@@ -245,7 +248,7 @@ class Trainer(Layer):
                     if self.stop_training:
                         break
                 if validation is not None:
-                    scores = self._evaluate(validation, batch_size, called)
+                    scores = self._evaluate(validator, validation, batch_size, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
                 if self.stop_training:
@@ -328,16 +331,17 @@ class Trainer(Layer):
                     verbose=verbose,
                     mode="evaluate",
                 )
-                self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
-            logs = self._evaluate(prepared, batch_size, called)
+                executor = self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
+            logs = self._evaluate(executor, prepared, batch_size, called)
         return logs if return_dict else flat(logs, self._metrics())
 
-    def _evaluate(self, prepared: dict[str, np.ndarray], batch_size: int, called: CallbackList) -> dict[str, float]:
-        samples = len(prepared["x"])
-        executor = self._executor(EVALUATE, min(batch_size, plan_rows(samples)), prepared)
+    def _evaluate(
+        self, executor: Executor, prepared: dict[str, np.ndarray], batch_size: int, called: CallbackList
+    ) -> dict[str, float]:
+        order = np.arange(len(prepared["x"]))
         called.on_test_begin()
         logs: dict[str, float] = {}
-        for done, logs in self._run(executor, prepared, np.arange(samples), batch_size, called, EVALUATE):
+        for done, logs in self._run(executor, prepared, order, batch_size, called, EVALUATE):
             called.progress(done, logs)
         called.on_test_end(logs)
         return logs
@@ -624,11 +628,8 @@ def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tupl
 
 def whole(argument: str, value: Any, least: int) -> int:
     """An integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise invalid(argument, show(value), f"an integer of at least {least}", "pass such an integer", TypeError)
-    if not least <= value < 2**31:
-        raise invalid(argument, value, f"an integer from {least} to below 2**31", "pass such an integer")
-    return int(value)
+    expected = f"an integer from {least} to below 2**31"
+    return check_integer(argument, value, least, expected, "pass such an integer", 2**31 - 1)
 
 
 def as_list(value: Any) -> list[Any]:
