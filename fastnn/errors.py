@@ -6,7 +6,6 @@ module imports nothing, so that every floor of the package may use it.
 
 import difflib
 import math
-import math
 import numbers
 import sys
 from collections.abc import Iterable
