@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define FNN_MAX_DIMS 12
+#define FNN_MAX_DIMS 28
 #define FNN_MAX_ATTRS 8
 #define FNN_MAX_ARGS 10
 
@@ -63,6 +63,7 @@ typedef struct {
     int32_t threads;             /* at most so many threads share this step */
     int32_t stage;               /* FNN_UPDATE steps run only while everything is finite */
     int32_t batch_dims;          /* bit i: dims[i] is multiplied by the number of rows */
+    int64_t dim_count;           /* how many of dims are in use */
     int64_t dims[FNN_MAX_DIMS];
     double attrs[FNN_MAX_ATTRS];
     double epilogue_attrs[FNN_MAX_ATTRS];
@@ -84,6 +85,9 @@ typedef struct {
     int on_nonfinite;
     uint64_t seed;
     int64_t *iteration;          /* counted up after each batch that has update steps */
+    int part;                    /* the steps are a part of one batch: flag and iteration are the caller's to settle */
+    int32_t nonfinite;           /* in and out: a check of this batch has failed */
+    int64_t *nanoseconds;        /* NULL, or for each step the time it took, added up */
     int team;                    /* out: the team that really ran */
     int64_t batches_done;        /* out: smaller than batch_count when a batch was not finite */
     int64_t batches_skipped;     /* out */

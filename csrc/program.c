@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <time.h>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -104,12 +105,19 @@ static void wait_at(barrier *b, int team)
     }
 }
 
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static void run_step(const fnn_run *run, const fnn_step *step, int64_t batch, int thread, int threads,
                      int32_t *nonfinite)
 {
     const int64_t rows = run->row_counts[batch];
     int64_t dims[FNN_MAX_DIMS];
-    for (int i = 0; i < FNN_MAX_DIMS; i++)
+    for (int64_t i = 0; i < step->dim_count; i++)
         dims[i] = step->batch_dims >> i & 1 ? step->dims[i] * rows : step->dims[i];
 
     const fnn_row *epilogue = step->epilogue < 0 ? NULL : &run->table->rows[step->epilogue];
@@ -154,10 +162,18 @@ static void run_batches(fnn_run *run, int thread, int team, barrier *b, int32_t 
                 wait_at(b, team);
             }
             const int threads = step->threads < team ? step->threads : team;
+            const int64_t began = run->nanoseconds ? now() : 0;
             if (thread < threads)
                 run_step(run, step, batch, thread, threads, nonfinite);
+            if (run->nanoseconds) {
+                wait_at(b, team);
+                if (thread == 0)
+                    run->nanoseconds[s] += now() - began;
+            }
         }
         wait_at(b, team);
+        if (run->part)
+            return;
         const int stop = skip && run->on_nonfinite == FNN_ON_NONFINITE_RAISE;
         if (thread == 0 && !stop) {
             *nonfinite = 0;
@@ -173,7 +189,6 @@ static void run_batches(fnn_run *run, int thread, int team, barrier *b, int32_t 
 
 void fnn_execute(fnn_run *run)
 {
-    int32_t nonfinite = 0;
     barrier b = {0};
     run->team = 1;
     run->batches_done = run->batches_skipped = 0;
@@ -184,10 +199,10 @@ void fnn_execute(fnn_run *run)
             const int team = omp_get_num_threads();
 #pragma omp single
             run->team = team;
-            run_batches(run, omp_get_thread_num(), team, &b, &nonfinite);
+            run_batches(run, omp_get_thread_num(), team, &b, &run->nonfinite);
         }
         return;
     }
 #endif
-    run_batches(run, 0, 1, &b, &nonfinite);
+    run_batches(run, 0, 1, &b, &run->nonfinite);
 }

@@ -25,4 +25,6 @@ def execute(
     skip_nonfinite: bool,
     seed: int,
     iteration: Any,
+    nanoseconds: Any = None,
+    nonfinite: Any = None,
 ) -> tuple[int, int, int]: ...

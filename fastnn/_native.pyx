@@ -40,6 +40,9 @@ cdef extern from "fastnn.h":
         int on_nonfinite
         uint64_t seed
         int64_t *iteration
+        int part
+        int32_t nonfinite
+        int64_t *nanoseconds
         int team
         int64_t batches_done
         int64_t batches_skipped
@@ -111,14 +114,21 @@ def release_threads():
 
 def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] areas,
             const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
-            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration):
-    """Run a lowered Program; returns (batches done, batches skipped, threads that ran)."""
+            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
+            int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None):
+    """Run a lowered Program; returns (batches done, batches skipped, threads that ran).
+
+    With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
+    whoever has all parts counts the iteration.
+    """
     cdef fnn_run run
     run.table = table_of(isa)
     if row_counts.shape[0] == 0 or steps.shape[0] == 0:
         return row_counts.shape[0], 0, 1
     if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
-            or workspace.shape[0] < threads * run.table.workspace_floats:
+            or workspace.shape[0] < threads * run.table.workspace_floats \
+            or (nonfinite is not None and row_counts.shape[0] != 1) \
+            or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
         raise ValueError("arguments of a run do not fit together")
     for i in range(row_counts.shape[0]):
         if not (first_rows[i] >= 0 and 0 <= row_counts[i] <= most_rows):
@@ -133,6 +143,11 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     run.on_nonfinite = FNN_ON_NONFINITE_SKIP if skip_nonfinite else FNN_ON_NONFINITE_RAISE
     run.seed = seed
     run.iteration = &iteration[0]
+    run.part = nonfinite is not None
+    run.nonfinite = nonfinite[0] if run.part else 0
+    run.nanoseconds = NULL if nanoseconds is None else &nanoseconds[0]
     with nogil:
         fnn_execute(&run)
+    if run.part:
+        nonfinite[0] = run.nonfinite
     return run.batches_done, run.batches_skipped, run.team

@@ -119,6 +119,17 @@ def force_threads() -> bool:
     return os.environ.get("FASTNN_FORCE_THREADS") == "1"
 
 
+def debug() -> int:
+    """What ``FASTNN_DEBUG`` asks for: 1 prints plans, 2 times their steps, 3 checks each step; else 0.
+
+    Level 3 runs every step alone, and compares what it wrote with its reference in float64.
+    """
+    text = os.environ.get("FASTNN_DEBUG", "").strip() or "0"
+    if text not in ("0", "1", "2", "3"):
+        raise invalid("environment variable FASTNN_DEBUG", repr(text), "0, 1, 2 or 3", "correct or unset it")
+    return int(text)
+
+
 def default_threads() -> int:
     """The smallest of affinity mask, cgroup quota, physical cores and ``OMP_NUM_THREADS``."""
     limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]

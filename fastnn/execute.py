@@ -1,18 +1,24 @@
 """The two executors of a planned Program: NumPy (the oracle) and C (the product)."""
 
 import functools
+import itertools
 import os
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from . import _native, config
+from .debug import CHECK_STEPS, TIME_STEPS, StepCheck, timings
 from .errors import unknown
-from .ops.table import OPS, concrete
-from .plan import lowered_dims
-from .program import ARENA, DATA, ROWS, STEP, VARIABLE, Program
+from .memory import Memory
+from .ops.table import OPS
+from .plan import lowered_dims, plan
+from .program import ARENA, ROWS, STEP, VARIABLE, Program, Step
+from .record import Recorder
 from .variable import Variable, aligned_empty
 
 STEP_DTYPE = np.dtype(
@@ -23,6 +29,7 @@ STEP_DTYPE = np.dtype(
         ("threads", "i4"),
         ("stage", "i4"),
         ("batch_dims", "i4"),
+        ("dim_count", "i8"),
         ("dims", "i8", _native.MAX_DIMS),
         ("attrs", "f8", _native.MAX_ATTRS),
         ("epilogue_attrs", "f8", _native.MAX_ATTRS),
@@ -53,6 +60,37 @@ class Run:
     batches: int
     skipped: int
     team: int
+
+
+@dataclass
+class Call:
+    """What C receives besides the steps."""
+
+    areas: np.ndarray
+    first_rows: np.ndarray
+    row_counts: np.ndarray
+    workspace: np.ndarray
+    threads: int
+    skip: bool
+    seed: int
+    iteration: np.ndarray
+
+    def arguments(self) -> tuple[Any, Any, Any, Any, int, bool, int, Any]:
+        """In the order of `_native.execute`."""
+        areas = self.areas.view(np.uint8)
+        batches = areas, self.first_rows, self.row_counts
+        return *batches, self.workspace, self.threads, self.skip, self.seed, self.iteration
+
+    def one_batch(self, batch: int, strides: np.ndarray) -> "Call":
+        """The call for one of the batches."""
+        areas = self.areas.copy()
+        areas["base"] += np.uint64(batch) * strides["per_step"].astype(np.uint64)
+        return replace(
+            self,
+            areas=areas,
+            first_rows=self.first_rows[batch : batch + 1],
+            row_counts=self.row_counts[batch : batch + 1],
+        )
 
 
 def available_isas() -> list[str]:
@@ -93,6 +131,31 @@ def make_forks_safe() -> None:
         os.register_at_fork(before=_native.release_threads)
 
 
+def pieces(program: Program, single: bool) -> list[tuple[int, int, bool]]:
+    """The steps from ... to that run in one call, up to a step in Python or each alone, and whether they update."""
+    cuts = {0, len(program.steps)}
+    for i, step in enumerate(program.steps):
+        if single:
+            cuts.add(i)
+        if step.in_python:
+            cuts |= {i, i + 1}
+    return [
+        (low, high, any(step.update for step in program.steps[low:high]))
+        for low, high in itertools.pairwise(sorted(cuts))
+    ]
+
+
+def run_in_python(step: Step, memory: Memory, batch: int, first: int, rows: int) -> None:
+    """A step without a kernel: its reference on views of the memory."""
+    ins = [None if i is None else memory.view(i, batch, first, rows) for i in step.ins]
+    for array in ins:
+        if array is not None:
+            array.flags.writeable = False
+    results = OPS[step.op].reference(*ins, **step.attrs)
+    for i, result in zip(step.outs, results if isinstance(results, tuple) else (results,), strict=True):
+        memory.view(i, batch, first, rows)[...] = result
+
+
 def allocate_areas(program: Program) -> dict[int, np.ndarray]:
     """The memory an executor owns itself."""
     return {
@@ -104,6 +167,8 @@ def allocate_areas(program: Program) -> dict[int, np.ndarray]:
 
 class NativeExecutor:
     """Runs a Program in C: many batches in one call, GIL released, one parallel region.
+
+    A program with steps in Python runs batch by batch, in pieces: a call of C for the steps between them.
 
     Parameters
     ----------
@@ -120,7 +185,13 @@ class NativeExecutor:
         self.isa = isa or current_isa()
         self.steps = np.zeros(len(program.steps), STEP_DTYPE)
         for lowered, step in zip(self.steps, program.steps, strict=True):
-            self._lower(lowered, step)
+            if not step.in_python:
+                self._lower(lowered, step)
+        self.checked = config.debug() >= CHECK_STEPS
+        self.pieces = pieces(program, single=self.checked)
+        self.in_pieces = self.checked or any(step.in_python for step in program.steps)
+        self.nanoseconds = np.zeros(len(program.steps), np.int64) if config.debug() == TIME_STEPS else None
+        self.rows_run: Counter[int] = Counter()  # batches of so many rows, counted while steps are timed
         self.serial = all(step.serial for step in program.steps)
         self.areas = np.zeros(len(program.areas), AREA_DTYPE)
         self._bound: list[int] = []
@@ -148,7 +219,7 @@ class NativeExecutor:
         lowered["barrier"], lowered["stage"] = step.barrier, step.update
         lowered["threads"] = 1 if step.serial else NO_THREAD_LIMIT
         dims, lowered["batch_dims"] = lowered_dims(row, program, step)
-        lowered["dims"][: len(dims)] = dims
+        lowered["dims"][: len(dims)], lowered["dim_count"] = dims, len(dims)
         args = lowered["args"]
         args["area"] = -1
         for k, i in enumerate((*step.ins, *(i for i in step.outs if not row.inplace))):
@@ -210,21 +281,55 @@ class NativeExecutor:
             areas["base"][i] = address(memory)
         if iteration is None:
             iteration = np.zeros(1, np.int64)
-        result = _native.execute(
-            self.isa,
-            program.rows,
-            self.steps.view(np.uint8),
-            areas.view(np.uint8),
-            first_rows,
-            row_counts,
-            scratch,
-            threads,
-            on_nonfinite == "skip",
-            seed,
-            iteration,
-        )
-        self._workspaces.append((own, scratch))
-        return Run(*result)
+        call = Call(areas, first_rows, row_counts, scratch, threads, on_nonfinite == "skip", seed, iteration)
+        try:
+            if self.in_pieces:
+                return self._run_in_pieces(call, Memory(program, self.variables, data, own))
+            if self.nanoseconds is not None:
+                self.rows_run.update(row_counts.tolist())
+            steps = self.steps.view(np.uint8)
+            return Run(*_native.execute(self.isa, program.rows, steps, *call.arguments(), nanoseconds=self.nanoseconds))
+        finally:
+            self._workspaces.append((own, scratch))
+
+    def print_timings(self) -> None:
+        """Print what the steps took since the last time, if they are timed."""
+        if self.nanoseconds is not None and self.rows_run:
+            print(f"fastnn {timings(self.program, self.nanoseconds, self.rows_run)}", file=sys.stderr)
+            self.nanoseconds[:] = 0
+            self.rows_run.clear()
+
+    def _run_in_pieces(self, call: Call, memory: Memory) -> Run:
+        """Run batch by batch, C and Python in turn."""
+        done = skipped = 0
+        team = 1
+        for batch, (first, rows) in enumerate(zip(call.first_rows.tolist(), call.row_counts.tolist(), strict=True)):
+            nonfinite, updated = np.zeros(1, np.int32), False
+            one = call.one_batch(batch, self.areas)
+            check = StepCheck(memory, batch, first, rows, call.seed, int(call.iteration[0])) if self.checked else None
+            for low, high, updates in self.pieces:
+                step = self.program.steps[low]
+                updated |= updates
+                if step.update and nonfinite[0]:
+                    break
+                if check:
+                    check.before(step)
+                if step.in_python:
+                    run_in_python(step, memory, batch, first, rows)
+                else:
+                    steps = self.steps[low:high].view(np.uint8)
+                    *_, used = _native.execute(
+                        self.isa, self.program.rows, steps, *one.arguments(), nonfinite=nonfinite
+                    )
+                    team = max(team, used)
+                if check:
+                    check.after(step)
+            skip = updated and bool(nonfinite[0])
+            if skip and not call.skip:
+                break
+            done, skipped = done + 1, skipped + skip
+            call.iteration[0] += updated
+        return Run(done, skipped, team)
 
 
 class NumpyExecutor:
@@ -237,6 +342,9 @@ class NumpyExecutor:
     def __init__(self, program: Program, variables: list[Variable], dtype: str = "float32"):
         self.program, self.variables, self.dtype = program, variables, dtype
         self.trace: Any = None
+
+    def print_timings(self) -> None:
+        """Nothing: only steps in C are timed."""
 
     def run(
         self,
@@ -266,28 +374,19 @@ class NumpyExecutor:
         """Whether the program has updates, and whether they were skipped."""
         program = self.program
         values: dict[int, Any] = {}
-        given = iter(self.variables)
-        areas: list[Any] = [next(given).value if a.kind == VARIABLE else data.get(a.name) for a in program.areas]
+        memory = Memory(program, self.variables, data)
 
         def bound(i: int) -> np.ndarray:
-            buffer = program.buffers[i]
-            area, memory = program.areas[buffer.area], areas[buffer.area]
-            if area.kind == STEP:
-                memory = memory[batch : batch + 1]  # a view also where an entry is a scalar
-            elif area.kind == ROWS:
-                memory = memory[first : first + rows]
-            batched = area.kind == DATA and buffer.shape[:1] == (None,)
-            return memory.reshape(concrete(buffer.shape, len(memory) if batched else rows))
+            return memory.view(i, batch, first, rows)
 
         def read(i: int | None) -> Any:
             if i is None:
                 return None
             if i not in values:
                 buffer = program.buffers[i]
-                if buffer.alias is not None:
-                    values[i] = read(buffer.alias).reshape(concrete(buffer.shape, rows))
-                else:
-                    values[i] = self._cast(bound(i))
+                if buffer.view is not None:
+                    return OPS[buffer.view.op].reference(*map(read, buffer.view.ins), **buffer.view.attrs)
+                values[i] = self._cast(bound(i))
             return values[i]
 
         finite, updated = True, False
@@ -313,8 +412,7 @@ class NumpyExecutor:
                 if buffer.dtype == "float32":
                     value = value.astype(self.dtype, copy=False)
                 if program.areas[buffer.area].kind != ARENA:
-                    target = bound(i)
-                    target[...] = value.reshape(target.shape)
+                    bound(i)[...] = value
                 values[i] = value
             if self.trace:
                 self.trace(step, [values[i] for i in step.outs])
@@ -328,3 +426,13 @@ def address(array: np.ndarray) -> int:
     """Where an array begins."""
     assert array.flags.c_contiguous
     return array.__array_interface__["data"][0]
+
+
+def make_executor(recorder: Recorder, name: str) -> NativeExecutor | NumpyExecutor:
+    """Plan what was recorded and make it ready to run: in C, or with NumPy for float64."""
+    program = plan(recorder.program(), config.force_threads())
+    if config.debug():
+        print(f"fastnn {name}: {program.describe()}", file=sys.stderr)
+    if recorder.dtype == "float64":
+        return NumpyExecutor(program, recorder.variables, recorder.dtype)
+    return NativeExecutor(program, recorder.variables, current_isa())

@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .errors import invalid
-from .ops.table import OPS, Batch, Op, concrete
+from .ops.layout import Batch, Layout, row_major
+from .ops.table import OPS, Op, concrete
 from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
 
 # A step cheaper than this many operations or bytes (one core does about as many of either, tens of
@@ -38,8 +41,8 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     program.steps = merge_twins(program)
     program.steps = drop_dead(program)
     program.steps = fuse_epilogues(program)
-    roots = elide_aliases(program)
-    place(program, roots)
+    resolve_views(program)
+    place(program)
     choose_threads(program, force_threads)
     set_barriers(program)
     return program
@@ -113,23 +116,47 @@ def fuse_epilogues(program: Program) -> list[Step]:
     return kept
 
 
-def elide_aliases(program: Program) -> list[int]:
-    """Drop reshapes of unbound buffers; return for each buffer the one whose memory it shows."""
-    roots = list(range(len(program.buffers)))
-    kept = []
+def resolve_views(program: Program) -> None:
+    """Drop the steps that only show an array in another way; copy one where a kernel needs it in one piece."""
+    kept: list[Step] = []
+    copies: dict[int, int] = {}
+
+    def layout(i: int) -> Layout:
+        return program.buffers[i].layout or row_major(program.buffers[i].shape)
+
+    def in_one_piece(i: int, label: str) -> int:
+        if i not in copies:
+            buffer = program.buffers[i]
+            program.buffers.append(Buffer(buffer.shape, buffer.dtype))
+            copies[i] = len(program.buffers) - 1
+            kept.append(Step("copy", (i,), (copies[i],), label=label))
+        return copies[i]
+
     for step in program.steps:
-        if OPS[step.op].alias and program.buffers[step.outs[0]].area is None:
-            roots[step.outs[0]] = roots[step.ins[0]]
-        else:
+        row = OPS[step.op]
+        if row.view is None:
+            step.ins = tuple(
+                i if i is None or row.reads(k, layout(i), step.attrs) else in_one_piece(i, step.label)
+                for k, i in enumerate(step.ins)
+            )
             kept.append(step)
+            continue
+        source, out = step.ins[0], program.buffers[step.outs[0]]
+        shown = row.view([layout(source)], out.shape, **step.attrs)
+        if shown is None:
+            source = in_one_piece(source, step.label)
+            step.ins = (source, *step.ins[1:])
+            shown = row.view([layout(source)], out.shape, **step.attrs)
+        root = program.buffers[source].root
+        out.view, out.root, out.layout = step, source if root is None else root, shown
     program.steps = kept
-    return roots
 
 
-def place(program: Program, roots: list[int]) -> None:
+def place(program: Program) -> None:
     """Give every unbound buffer an offset in the arena; lifetimes that do not meet may share it."""
     program.areas = [*program.areas, Area(ARENA, "arena", (), "uint8")]
     arena = len(program.areas) - 1
+    roots = [i if b.root is None else b.root for i, b in enumerate(program.buffers)]
     lives: dict[int, tuple[int, int]] = {}
     for time, step in enumerate(program.steps):
         for i in (*step.ins, *step.outs):
@@ -152,11 +179,16 @@ def place(program: Program, roots: list[int]) -> None:
         placed.append((offset, offset + aligned(i), first, last))
         program.buffers[i].area, program.buffers[i].offset = arena, offset
     program.arena_bytes = max((high for _, high, _, _ in placed), default=0)
-    for i, root in enumerate(roots):
-        if root != i:
-            program.buffers[i].area = program.buffers[root].area
-            program.buffers[i].offset = program.buffers[root].offset
-            program.buffers[i].alias = root
+    place_views(program)
+
+
+def place_views(program: Program) -> None:
+    """Give every view its place in the memory that it shows."""
+    for buffer in program.buffers:
+        if buffer.root is not None and buffer.layout is not None:
+            root = program.buffers[buffer.root]
+            buffer.area = root.area
+            buffer.offset = root.offset + buffer.layout.offset * np.dtype(root.dtype).itemsize
 
 
 def step_cost(program: Program, step: Step) -> float:
@@ -189,6 +221,7 @@ def set_barriers(program: Program) -> None:
             for i in numbers:
                 if i is not None:
                     b = program.buffers[i]
+                    b = b if b.root is None else program.buffers[b.root]
                     touched.append((b.area, b.offset, b.offset + b.nbytes(program.rows), written, step.serial))
         step.barrier = any(
             area == other and low < top and bottom < high and (written or wrote) and not (serial and alone)
@@ -200,10 +233,13 @@ def set_barriers(program: Program) -> None:
 
 def lowered_dims(row: Op, program: Program, step: Step) -> tuple[list[int], int]:
     """The sizes a C kernel receives, and the mask of those that are per row of the batch."""
-
-    def shapes(numbers: tuple[int | None, ...]) -> list:
-        return [None if i is None else program.buffers[i].shape for i in numbers]
-
-    dims = row.dims(shapes(step.ins), shapes(step.outs))
+    ins = [None if i is None else program.buffers[i] for i in step.ins]
+    outs = [program.buffers[i].shape for i in step.outs]
+    if row.reads_strides:
+        layouts: list[Any] = [b and (b.layout or row_major(b.shape)) for b in ins]
+        dims = row.dims(layouts, outs, **step.attrs)
+    else:
+        shapes: list[Any] = [b and b.shape for b in ins]
+        dims = row.dims(shapes, outs)
     mask = sum(1 << k for k, n in enumerate(dims) if isinstance(n, Batch))
     return [n.multiple if isinstance(n, Batch) else n for n in dims], mask

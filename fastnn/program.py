@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .ops.table import Shape, concrete
+from .ops.layout import Layout, Shape
+from .ops.table import OPS, concrete
 
 ALIGNMENT = 64
 
@@ -39,15 +40,18 @@ class Area:
 class Buffer:
     """An array of the computation.
 
-    `area` is None until the planner has placed it; `alias` is the number of the buffer whose memory
-    this one shows with another shape.
+    `area` is None until the planner has placed it. A buffer that shows the memory of another one has the
+    step that would make it as `view`, which nobody runs, the number of that other buffer as `root`, and a
+    `layout` there.
     """
 
     shape: Shape
     dtype: str
     area: Any = None
     offset: int = 0
-    alias: int | None = None
+    view: "Step | None" = None
+    root: int | None = None
+    layout: Layout | None = None
 
     def nbytes(self, rows: int) -> int:
         """Size for a batch of so many rows."""
@@ -67,6 +71,11 @@ class Step:
     epilogue: tuple[str, dict[str, Any]] | None = None
     barrier: bool = False
     serial: bool = False
+
+    @property
+    def in_python(self) -> bool:
+        """Whether there is no kernel, so that the step runs in Python, between two calls of C."""
+        return OPS[self.op].kernel is None
 
 
 @dataclass
@@ -91,8 +100,9 @@ class Program:
     def describe(self) -> str:
         """The plan as text: a line per step, in the order of execution.
 
-        ``|`` marks a step before which the threads meet, ``1`` one that a single thread does, ``U``
-        one that changes weights; then come the operation with what was fused into it, the layer,
+        ``|`` marks a step before which the threads meet, ``1`` one that a single thread does, ``P`` one that
+        runs in Python and splits the program, ``U`` one that changes weights; then come the operation with what
+        was fused into it, the layer,
         inputs, outputs with their place in memory, and attributes.
         """
         lines = [
@@ -100,12 +110,13 @@ class Program:
             f"{sum(s.barrier for s in self.steps)} barriers, arena {self.arena_bytes:,} bytes"
         ]
         for s in self.steps:
-            flags = ("|" if s.barrier else " ") + ("1" if s.serial else " ") + ("U" if s.update else " ")
+            flags = ("|" if s.barrier else " ") + ("P" if s.in_python else "1" if s.serial else " ")
+            flags += "U" if s.update else " "
             name = s.op + (f"+{s.epilogue[0]}" if s.epilogue else "")
             ins = ", ".join("-" if i is None else self._name(i) for i in s.ins)
             outs = ", ".join(self._name(i) for i in s.outs)
             attrs = s.attrs | (s.epilogue[1] if s.epilogue else {})
-            text = " ".join(f"{k}={v}" for k, v in attrs.items())
+            text = " ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in attrs.items())
             arrow = f" -> {outs}" if outs else ""
             lines.append(f"{flags} {name:<28} {s.label:<12} {ins}{arrow}  {text}".rstrip())
         return "\n".join(lines)
@@ -117,4 +128,5 @@ class Program:
             return f"%{index}:{shape}"
         area = self.areas[buffer.area]
         place = f"@{buffer.offset}" if area.kind == ARENA else area.name
-        return f"{place}[{shape}]"
+        strides = "" if buffer.layout is None or buffer.layout.contiguous else f" by {buffer.layout.strides}"
+        return f"{place}[{shape}{strides}]"

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
+from . import ops, variable
 from .errors import invalid
-from .ops.table import Op, Shape
+from .ops.layout import Shape
+from .ops.operators import Operators
+from .ops.table import Op
 from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
 from .variable import Variable
 
 
-class Symbolic:
+class Symbolic(Operators):
     """An array of a recording: it has a shape and a dtype, and operators, but no values yet.
 
     Attributes
@@ -27,7 +29,6 @@ class Symbolic:
     """
 
     __slots__ = ("dtype", "index", "recorder", "shape")
-    __array_priority__ = 1000.0  # NumPy's operators give way to ours
 
     def __init__(self, recorder: "Recorder", index: int):
         self.recorder, self.index = recorder, index
@@ -58,35 +59,9 @@ class Symbolic:
             TypeError,
         )
 
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
 
-    def __sub__(self, other: Any) -> Any:
-        return ops.subtract(self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.multiply(self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.divide(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.subtract(other, self)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.multiply(other, self)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.divide(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.negative(self)
-
-    def __abs__(self) -> Any:
-        return ops.abs(self)
+def is_integer(symbol: Symbolic) -> bool:
+    return np.dtype(symbol.dtype).kind in "iu"
 
 
 class RecordedStep:
@@ -100,6 +75,8 @@ class RecordedStep:
 
 class Recorder:
     """Writes the steps of one computation.
+
+    Inside ``with recorder:`` variables stand for their symbols in this recording, wherever they are used.
 
     Parameters
     ----------
@@ -118,6 +95,14 @@ class Recorder:
         self._known: dict[int, Symbolic] = {}
         self._label = ""
         self._updating = 0
+
+    def __enter__(self) -> "Recorder":
+        self._outer = variable.recording.recorder
+        variable.recording.recorder = self
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        variable.recording.recorder = self._outer
 
     # Inputs and outputs
 
@@ -153,8 +138,8 @@ class Recorder:
     def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
         """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""
         step = self.producer(symbol)
-        if step is None or step.row.alias or self.buffers[symbol.index].area is not None:
-            symbol = ops.reshape(symbol, shape=tuple(-1 if n is None else n for n in symbol.shape))
+        if step is None or step.row.view or self.buffers[symbol.index].area is not None:
+            symbol = ops.copy(symbol)
         self.areas.append(Area(kind, name, symbol.shape, symbol.dtype))
         self.buffers[symbol.index].area = len(self.areas) - 1
 
@@ -199,14 +184,24 @@ class Recorder:
                 TypeError,
             )
         ins = [self.symbol(a) for a in args]
+        for i, symbol in enumerate(ins):
+            if symbol is not None and not row.view and is_integer(symbol) != (i in row.integers):
+                raise invalid(
+                    f"input {i} of {row.name}",
+                    symbol,
+                    "integers" if i in row.integers else f"numbers of type {self.dtype}",
+                    "use labels only in losses and metrics for labels",
+                    TypeError,
+                )
         shapes = row.output_shapes(*(None if s is None else s.shape for s in ins), **attrs)
+        first = getattr(ins[0], "dtype", self.dtype) if ins else self.dtype
         outs = []
         for i, shape in enumerate(shapes):
             if i < len(row.inplace):
                 if ins[row.inplace[i]] is not None:
                     outs.append(ins[row.inplace[i]])
             else:
-                dtype = row.dtypes[i] if i < len(row.dtypes) else self.dtype
+                dtype = row.dtypes[i] if i < len(row.dtypes) else first if row.view else self.dtype
                 self.buffers.append(Buffer(shape, dtype))
                 outs.append(Symbolic(self, len(self.buffers) - 1))
         self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label))
@@ -264,7 +259,7 @@ class Recorder:
                     )
                 for symbol, gradient in zip(step.ins, step.row.grad(step, *douts), strict=True):
                     if symbol is not None and gradient is not None and symbol.index in wanted:
-                        accumulate(symbol, gradient)
+                        accumulate(symbol, ops.summed_like(gradient, symbol))
         return [gradients[s.index] if s.index in gradients else ops.fill(s, value=0.0) for s in wrt]
 
     @contextmanager

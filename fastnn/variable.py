@@ -1,12 +1,23 @@
 """Variable: a trained array that owns its aligned memory."""
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
 
 from .errors import invalid, show
+from .ops.operators import Operators
 from .program import ALIGNMENT
+
+
+class Recording(threading.local):
+    """What this thread is recording: the recorder, or None."""
+
+    recorder: Any = None
+
+
+recording = Recording()
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -18,10 +29,11 @@ def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-class Variable:
+class Variable(Operators):
     """An array that layers and optimizers keep between steps.
 
-    It may belong to several models; they see the same memory.
+    It may belong to several models; they see the same memory. It has the operators of arrays, and the
+    functions of `fastnn.ops` take it: they compute with its value, and while a model is recorded they record.
 
     Parameters
     ----------
@@ -66,6 +78,11 @@ class Variable:
         return self._value
 
     @property
+    def recorder(self) -> Any:
+        """The recording that this thread is in, or None; `fastnn.ops` asks for it."""
+        return recording.recorder
+
+    @property
     def shape(self) -> tuple[int, ...]:
         return self._value.shape
 
@@ -90,6 +107,14 @@ class Variable:
         self._value[...] = value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if recording.recorder is not None:  # its value would become a constant of the program
+            raise invalid(
+                f"array conversion of variable {self.path!r}",
+                "a call while a model is recorded",
+                "functions of fastnn.ops, which follow the variable",
+                "use them instead of NumPy's, or variable.numpy() for its value of this moment",
+                TypeError,
+            )
         return np.array(self._value, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:

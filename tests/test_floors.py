@@ -18,8 +18,8 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["_native", "errors", "registry"],
     ["ops", "variable", "program", "config"],
-    ["record", "plan"],
-    ["execute"],
+    ["record", "plan", "memory"],
+    ["execute", "debug"],
     ["activations", "layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"],
     ["models", "callbacks", "plotting", "datasets", "utils"],
     ["__init__"],

@@ -579,13 +579,11 @@ def conditional(x):
     ("compiled", "says"),
     [
         ({"loss": without_ops}, "functions of fastnn.ops"),
-        ({"loss": of_the_batch}, "one value per sample"),
         ({"metrics": [without_ops]}, "functions of fastnn.ops"),
-        ({"metrics": [of_the_batch]}, "one value per sample"),
         ({"metrics": ["mse", "mse"]}, "names that differ"),
         ({"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}, "names that differ"),
     ],
-    ids=["numpy-loss", "mean-loss", "numpy-metric", "mean-metric", "twice", "twice-weighted"],
+    ids=["numpy-loss", "numpy-metric", "twice", "twice-weighted"],
 )
 @pytest.mark.parametrize("built", [True, False])
 def test_wrong_functions_are_refused_before_anything_changes(compiled, says, built):
@@ -597,6 +595,17 @@ def test_wrong_functions_are_refused_before_anything_changes(compiled, says, bui
             call(X, HOT)
         assert PARTS.fullmatch(str(caught.value)) and says in str(caught.value), caught.value
         assert state(made) == before
+
+
+@pytest.mark.parametrize("compiled", [{"loss": of_the_batch}, {"loss": "mse", "weighted_metrics": [of_the_batch]}])
+def test_one_value_for_the_batch_cannot_be_weighted(compiled):
+    made = model(built=True, compiled=False)
+    made.compile("adam", **compiled)
+    before = state(made)
+    with pytest.raises(TypeError, match="one value per sample") as caught:
+        made.fit(X, HOT, sample_weight=np.ones(len(X)))
+    assert PARTS.fullmatch(str(caught.value)) and state(made) == before
+    made.fit(X, HOT, verbose=0)
 
 
 def test_a_layer_that_looks_at_values_is_refused():

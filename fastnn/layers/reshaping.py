@@ -26,7 +26,7 @@ class Flatten(Layer):
     """
 
     def call(self, x: Any) -> Any:
-        return ops.reshape(x, shape=(-1, *self.compute_output_shape(x.shape)[1:]))
+        return ops.reshape(x, (-1, *self.compute_output_shape(x.shape)[1:]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], math.prod(input_shape[1:]))
@@ -63,7 +63,7 @@ class Reshape(Layer):
         self.target_shape = tuple(target_shape)
 
     def call(self, x: Any) -> Any:
-        return ops.reshape(x, shape=(-1, *self.compute_output_shape(x.shape)[1:]))
+        return ops.reshape(x, (-1, *self.compute_output_shape(x.shape)[1:]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         size = math.prod(input_shape[1:])

@@ -6,12 +6,11 @@ from typing import Any
 
 from .. import config, ops
 from ..errors import invalid, show
-from ..execute import NativeExecutor, NumpyExecutor, current_isa
+from ..execute import NativeExecutor, NumpyExecutor, make_executor
 from ..losses import LABELS, Loss
 from ..metrics import MeanMetric
 from ..ops.table import Shape
 from ..optimizers import Optimizer
-from ..plan import plan
 from ..program import STEP, Program
 from ..record import Recorder, Symbolic
 from ..variable import Variable
@@ -69,17 +68,14 @@ def compile_program(
         The latter for float64.
     """
     dtype = config.floatx()
-    recorder = Recorder(rows, dtype)
-    if mode == PREDICT:
-        y_pred = model(recorder.rows_input("x", input_shape[1:]), training=False)
-        recorder.output(y_pred, "y")
-    else:
-        assert objective is not None
-        record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
-    program = plan(recorder.program(), config.force_threads())
-    if dtype == "float64":
-        return NumpyExecutor(program, recorder.variables, dtype)
-    return NativeExecutor(program, recorder.variables, current_isa())
+    with Recorder(rows, dtype) as recorder:
+        if mode == PREDICT:
+            y_pred = model(recorder.rows_input("x", input_shape[1:]), training=False)
+            recorder.output(y_pred, "y")
+        else:
+            assert objective is not None
+            record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
+    return make_executor(recorder, f"{mode} {model.name}")
 
 
 def record_objective(
@@ -104,12 +100,13 @@ def record_objective(
     weights = gathered("weights", (), recorder.dtype) if weighted else None
 
     loss = objective.loss
-    values = per_sample(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred))
+    values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
     recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
     penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
         for metric in metrics:
-            found = per_sample(f"metric {metric.name!r}", metric.values(y_true.of(metric.target), y_pred))
+            found = metric.values(y_true.of(metric.target), y_pred)
+            found = symbolic(f"metric {metric.name!r}", found, metric_weights)
             sums = ops.weighted_sum(found, metric_weights)
             recorder.output(sums, f"metric {metric.name}", STEP)
 
@@ -128,25 +125,26 @@ def record_objective(
         recorder.output(penalty, penalty_name(i), STEP)
 
 
-def per_sample(argument: str, values: Any) -> Symbolic:
-    """What a loss or metric returned, if it has the batch axis."""
-    if not isinstance(values, Symbolic) or values.shape[:1] != (None,):
+def symbolic(argument: str, values: Any, weights: Any) -> Symbolic:
+    """What a loss or metric returned: values for each sample, or for the batch when nothing weights its samples."""
+    if not isinstance(values, Symbolic) or (weights is not None and values.shape[:1] != (None,)):
         raise invalid(
             argument,
             show(values),
-            "one value per sample, made with fastnn.ops",
-            "return an array of shape (batch,), not its mean",
+            "one value per sample, made with fastnn.ops" if weights is not None else "an array made with fastnn.ops",
+            "return an array of shape (batch,), not its mean" if weights is not None else "use its functions",
             TypeError,
         )
-    return values
+    return values if values.shape else ops.reshape(values, (1,))
 
 
-def loss_width(program: Program) -> int:
-    """Values of the loss per sample: 1, or as many as positions, or elements where an own loss leaves them."""
+def loss_count(program: Program) -> tuple[int, bool]:
+    """Values of the loss, and whether so many come from each sample (else from the batch)."""
     area = next(i for i, area in enumerate(program.areas) if area.name == "loss")
     step = next(step for step in program.steps if any(program.buffers[i].area == area for i in step.outs))
     assert step.ins[0] is not None
-    return math.prod(n for n in program.buffers[step.ins[0]].shape if n is not None)
+    shape = program.buffers[step.ins[0]].shape
+    return math.prod(n for n in shape if n is not None), shape[:1] == (None,)
 
 
 def owner(variable: Variable) -> str:

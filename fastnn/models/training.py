@@ -19,7 +19,7 @@ from ..ops.philox import permutation
 from ..program import STEP
 from . import data
 from .loop import Exclusive, chunks, diagnose
-from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, loss_width, penalty_name
+from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, loss_count, penalty_name
 
 DEFAULT_BATCH_SIZE = 32
 POLICIES = ("raise", "skip", "ignore")
@@ -64,7 +64,8 @@ class Trainer(Layer):
         ----------
         optimizer : str, type or Optimizer, default "rmsprop"
         loss : str, type, callable or Loss
-            A callable ``f(y_true, y_pred)`` returns one value per sample, made with `fastnn.ops`.
+            A callable ``f(y_true, y_pred)`` made with `fastnn.ops` returns one value per sample, or one for the
+            batch, which then cannot be weighted.
         loss_weights : None
             Not provided yet.
         metrics : list of str, type, callable or MeanMetric, optional
@@ -254,6 +255,7 @@ class Trainer(Layer):
                 if self.stop_training:
                     break
             called.on_train_end(logs)
+            executor.print_timings()
         return history
 
     def train_on_batch(
@@ -344,6 +346,7 @@ class Trainer(Layer):
         for done, logs in self._run(executor, prepared, order, batch_size, called, EVALUATE):
             called.progress(done, logs)
         called.on_test_end(logs)
+        executor.print_timings()
         return logs
 
     # predict
@@ -400,6 +403,7 @@ class Trainer(Layer):
                     called.on_predict_batch_end(first // batch_size, {"outputs": result[first:last]})
                 called.progress(-(-last // batch_size), {})
             called.on_predict_end()
+            executor.print_timings()
         return result
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
@@ -525,6 +529,7 @@ class Trainer(Layer):
             config.floatx(),
             current_isa(),
             config.force_threads(),
+            config.debug(),
         )
         if key not in self._executors:
             self._executors[key] = compile_program(
@@ -555,7 +560,7 @@ class Trainer(Layer):
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer = self.optimizer
         outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
-        order, width = np.ascontiguousarray(order, np.int64), loss_width(executor.program)
+        order, count = np.ascontiguousarray(order, np.int64), loss_count(executor.program)
         for first, _, starts, counts in chunks(len(order), batch_size, batch_hooks):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
@@ -572,7 +577,7 @@ class Trainer(Layer):
                 iteration=iteration,
                 on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
-            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], width)
+            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], *count)
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, prepared, order[first:], starts, counts, run.batches)
             logs = self._logs()
@@ -580,7 +585,7 @@ class Trainer(Layer):
                 getattr(called, f"on_{hook}_batch_end")(first // batch_size, logs)
             yield first // batch_size + len(counts), logs
 
-    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray, width: int) -> None:
+    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray, values: int, per_row: bool) -> None:
         """Take the sums of a chunk of batches into loss and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
@@ -592,7 +597,7 @@ class Trainer(Layer):
         for total, penalty, rows in zip(
             outputs["loss"][:, 0].tolist(), penalties.tolist(), counts.tolist(), strict=True
         ):
-            value = total if objective.loss.reduction == "sum" else total / (rows * width)
+            value = total if objective.loss.reduction == "sum" else total / (rows * values if per_row else values)
             self._loss_total += (value + penalty) * rows
             self._loss_rows += rows
         for metric in self._metrics():

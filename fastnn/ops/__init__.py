@@ -3,14 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 from .activations import *
+from .arithmetic import *
 from .crossentropy import *
 from .data import check_finite, gather, gather_int32, gather_uint8, mean_seed, weighted_sum
-from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel
+from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel, matmul
 from .elementwise import *
 from .losses import *
 from .metrics import *
+from .python import python
 from .random import dropout
-from .reduce import mean, spread, sum
+from .reduce import *
+from .shape import *
 from .updates import adam, rmsprop, sgd
 
 if TYPE_CHECKING:  # some modules compute their lists of names

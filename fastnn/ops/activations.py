@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from .table import EPSILON, op, per_element, same
+from .layout import elements
+from .table import EPSILON, TINY, op, per_element, same
 
-TINY = float(np.finfo(np.float32).tiny)
 PUBLIC: dict[str, Callable[..., Any]] = {}  # the activations by their public names
 
 
@@ -61,6 +61,7 @@ def activation(
         draw: Callable[..., Any] = example or draw_normal
         forward = op(
             shape=shape,
+            dims=elements,
             kind="activation",
             grad=value_and_slope,
             flops=per_element(flops),
@@ -85,6 +86,7 @@ def activation(
         grad_reference.__doc__ = f"Gradient of `{name}`: ``dy * slope(v)``."
         grad_reference.__signature__ = gradient_signature(reference)  # type: ignore[attr-defined]
         gradient = op(
+            dims=elements,
             kind="activation_grad",
             flops=per_element(flops + 1),
             tol=grad_bound if callable(slope_tol) else slope_tol + 0.5,

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from .activations import TINY
 from .elementwise import add
 from .losses import (
     by_output_row,
@@ -19,7 +18,7 @@ from .losses import (
     row_shape,
 )
 from .reduce import ROUNDING, lane_roundings, lane_sum_bound
-from .table import by_row, op, per_element
+from .table import TINY, by_row, op, per_element
 
 # Softmax
 
@@ -237,6 +236,7 @@ def categorical_crossentropy_from_logits_grad(dl, p, t):
     flops=per_element(30),
     tol=lambda z, labels: [pick(surprisal_error(z), labels) + TINY, softmax_bound(z)],
     example=draw_pair(draw_logits, draw_labels),
+    integers=(1,),
     also=(1, "softmax"),
 )
 def sparse_categorical_crossentropy_from_logits(z, labels):
@@ -271,6 +271,7 @@ def sparse_categorical_crossentropy_from_logits(z, labels):
     flops=per_output(2),
     tol=1.0,
     example=draw_grad(draw_softmax, draw_labels),
+    integers=(2,),
 )
 def sparse_categorical_crossentropy_from_logits_grad(dl, p, labels):
     """Gradient of `sparse_categorical_crossentropy_from_logits` by z: ``dl (p - one_hot(labels))``."""
@@ -380,6 +381,7 @@ def categorical_crossentropy_grad(dl, p, t):
     flops=per_element(2),
     tol=lambda p, labels: pick(log_loss_error(p), labels) + TINY,
     example=draw_pair(draw_weights, draw_labels),
+    integers=(1,),
 )
 def sparse_categorical_crossentropy(p, labels):
     """`categorical_crossentropy` for one label per row.
@@ -410,6 +412,7 @@ def sparse_categorical_crossentropy(p, labels):
     flops=per_output(2),
     tol=lambda dl, p, labels: entropy_grad_bound(dl, p, one_hot(labels, p)),
     example=draw_grad(draw_weights, draw_labels),
+    integers=(2,),
 )
 def sparse_categorical_crossentropy_grad(dl, p, labels):
     """Gradient of `sparse_categorical_crossentropy` by p: as in the dense form with one-hot targets."""

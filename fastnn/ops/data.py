@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .activations import TINY
-from .table import count, op
+from .table import TINY, count, op
 
 # Gathering
 
@@ -41,6 +40,7 @@ def gather_columns(dtype="float64", **columns):
         "flops": lambda ins, outs: 0,
         "tol": 0.0,
         "example": draw_rows(dtype),
+        "integers": (1,) if dtype == "float64" else (0, 1),
         **columns,
     }
 

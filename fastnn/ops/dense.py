@@ -1,4 +1,4 @@
-"""Dense layers: the product with the weights and its three gradients.
+"""Products of matrices: dense layers with their three gradients, and `matmul`.
 
 Axis letters: b rows of the batch (all axes before the last), i inputs, o outputs.
 """
@@ -8,7 +8,9 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .table import EPSILON, op, rows
+from .layout import AXES, Layout, broadcast, count, merged, padded, reads
+from .shape import array, reshape, squeeze, swap_last
+from .table import EPSILON, by_row, op, together
 
 
 def dense_shape(x, w, b=None):
@@ -34,6 +36,35 @@ def chain_bound(length, magnitude):
     return n / (1 - n) * magnitude + np.finfo(np.float32).tiny
 
 
+# What the kernels read. A matrix is a pointer and two strides; of the second factor one of them has to be 1.
+
+
+def in_rows(x: Layout) -> bool:
+    """Whether all axes but the last are one axis of rows."""
+    return len(merged(x.shape[:-1], [x.strides[:-1]])) <= 1
+
+
+def matrix(x: Layout):
+    """Strides of rows and columns, all axes before the last as one."""
+    leading = merged(x.shape[:-1], [x.strides[:-1]])
+    return (leading[0][1] if leading else 0), (x.strides[-1] if x.shape[-1] != 1 else 1)
+
+
+def factor(x: Layout) -> bool:
+    """Whether the second factor of a product can be read where it lies."""
+    return in_rows(x) and 1 in matrix(x)
+
+
+def product_dims(sizes):
+    """Dims rule: three sizes, then the strides of rows and columns of both matrices."""
+
+    @reads(lambda i, x, **attrs: factor(x) if i == 1 else i == 0 and in_rows(x))
+    def rule(ins, outs):
+        return (*sizes(ins, outs), *matrix(ins[0]), *matrix(ins[1]))
+
+    return rule
+
+
 def dense_example(rng, rows, width):
     inputs = width + 3
     return (
@@ -50,7 +81,7 @@ def forward_bound(x, w, b=None):
 
 @op(
     shape=dense_shape,
-    dims=lambda ins, outs: (rows(ins[0]), *ins[1]),
+    dims=product_dims(lambda ins, outs: (count(outs[0][:-1]), *ins[1].shape)),
     grad=lambda step, dy: [
         dense_grad_input(dy, step.ins[1]),
         dense_grad_kernel(step.ins[0], dy),
@@ -70,7 +101,7 @@ def dense(x, w, b=None):
 
 @op(
     shape=lambda dz, w: (*dz[:-1], w[0]),
-    dims=lambda ins, outs: (rows(ins[0]), *ins[1]),
+    dims=product_dims(lambda ins, outs: (count(outs[0][:-1]), *ins[1].shape)),
     kind="dense",
     flops=lambda ins, outs: 2.0 * math.prod(outs[0]) * ins[0][-1],
     tol=lambda dz, w: chain_bound(w.shape[1], np.abs(dz) @ np.abs(w).T),
@@ -86,7 +117,7 @@ def dense_grad_input(dz, w):
 
 @op(
     shape=lambda x, dz: (x[-1], dz[-1]),
-    dims=lambda ins, outs: (rows(ins[0]), *outs[0]),
+    dims=product_dims(lambda ins, outs: (count(ins[0].shape[:-1]), *outs[0])),
     kind="dense",
     flops=lambda ins, outs: 2.0 * math.prod(ins[0]) * ins[1][-1],
     tol=lambda x, dz: chain_bound(x.size // x.shape[-1] if x.size else 0, flat(np.abs(x)).T @ flat(np.abs(dz))),
@@ -99,7 +130,7 @@ def dense_grad_kernel(x, dz):
 
 @op(
     shape=lambda dz: dz[-1:],
-    dims=lambda ins, outs: (rows(ins[0]), ins[0][-1]),
+    dims=by_row,
     kind="dense",
     flops=lambda ins, outs: math.prod(ins[0]),
     tol=lambda dz: chain_bound(dz.size // dz.shape[-1] if dz.size else 0, flat(np.abs(dz)).sum(0)),
@@ -113,3 +144,73 @@ def dense_grad_bias(dz):
 def flat(x):
     """All axes before the last as one."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+# Products of stacks of matrices
+
+
+def matmul_shape(a, b):
+    if len(a) < 2 or len(b) < 2 or a[-1] != b[-2] or a[-1] is None or b[-1] is None:
+        raise invalid(
+            "matmul",
+            f"shapes {a} and {b}",
+            "(..., m, k) and (..., k, n), with the batch in front",
+            "transpose one of them, or reshape it",
+        )
+    return (*together(a[:-2], b[:-2]), a[-2], b[-1])
+
+
+STACK = AXES - 2  # axes of a stack, after merging
+
+
+@reads(lambda i, x: i == 0 or 1 in x.strides[-2:] or 1 in x.shape[-2:])
+def matmul_dims(ins, outs):
+    """Dims rule: m, k, n, the strides of both matrices, sizes of the stack, and the strides of both stacks."""
+    stack = outs[0][:-2]
+    strides = [broadcast(Layout(x.shape[:-2], x.strides[:-2]), stack).strides for x in ins]
+    last = [tuple(1 if n == 1 else step for n, step in zip(x.shape[-2:], x.strides[-2:], strict=True)) for x in ins]
+    return (*outs[0][-2:-1], *ins[1].shape[-2:], *last[0], *last[1], *padded(merged(stack, strides), 2))
+
+
+@op(
+    name="matmul",
+    shape=matmul_shape,
+    dims=matmul_dims,
+    grad=lambda step, dy: [matmul(dy, swap_last(step.ins[1])), matmul(swap_last(step.ins[0]), dy)],
+    kind="dense",
+    flops=lambda ins, outs: 2.0 * math.prod(outs[0]) * ins[0][-1],
+    tol=lambda a, b: chain_bound(a.shape[-1], np.abs(a) @ np.abs(b)),
+    example=lambda rng, rows, width: (
+        (rng.standard_normal((3, rows, width + 2)), rng.standard_normal((3, width + 2, width))),
+        {},
+    ),
+    epilogue=True,
+)
+def matmul_row(a, b):
+    """See `matmul`."""
+    return a @ b
+
+
+def matmul(a, b):
+    """Product of matrices, or of stacks of them, which are broadcast; a vector counts as in NumPy.
+
+    Parameters
+    ----------
+    a : array of shape (..., m, k) or (k,)
+    b : array of shape (..., k, n) or (k,)
+
+    Returns
+    -------
+    array of shape (..., m, n)
+
+    Examples
+    --------
+    >>> matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 10.0]))
+    array([21., 43.])
+    """
+    a, b = array(a), array(b)
+    if len(b.shape) == 1:
+        return squeeze(matmul(a, reshape(b, (-1, 1))), -1)
+    if len(a.shape) == 1 and len(b.shape) > 1 and a.shape != (None,):
+        return squeeze(matmul(reshape(a, (1, -1)), b), -2)
+    return dense(a, b) if len(b.shape) == 2 else matmul_row(a, b)

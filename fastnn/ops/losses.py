@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import invalid
-from .activations import TINY, logistic
+from .activations import logistic
 from .reduce import ROUNDING, lane_sum_bound
-from .table import by_row, op, per_element, same
+from .table import TINY, by_row, op, per_element, same
 
 # Keras' bounds for probabilities, as float32 has them: then 1 - HIGH, and with it the largest loss, is the
 # same number in float64.

@@ -17,6 +17,7 @@ def metric(shape, tol=0.0, draw_target=draw_labels, attrs=None):
         flops=per_element(2),
         tol=tol,
         example=lambda rng, rows, width: (draw(rng, rows, width)[0], attrs or {}),
+        integers=(1,) if draw_target is draw_labels else (),
     )
 
 

@@ -10,30 +10,19 @@ Shapes are tuples of ints; ``None`` as the first entry stands for the rows of th
 
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..errors import invalid
+from .layout import Batch, Layout, Shape, count
 
-Shape = tuple[Any, ...]  # ints, and None first for the rows of the batch
 EPSILON = float(np.finfo(np.float32).eps)
-
-
-class Batch(NamedTuple):
-    """A size that is `multiple` times the number of rows of the batch."""
-
-    multiple: int
-
-
-def count(shape: Shape) -> int | Batch:
-    """Number of elements of a shape; a `Batch` when it begins with the batch axis."""
-    if shape[:1] == (None,):
-        return Batch(math.prod(shape[1:]))
-    return math.prod(shape)
+TINY = float(np.finfo(np.float32).tiny)
 
 
 def rows(shape: Shape) -> int | Batch:
@@ -57,12 +46,13 @@ class Op:
     reference : callable
         NumPy implementation: positional parameters are arrays, keyword-only ones are attributes.
     kernel : str or None
-        Name of the C kernel; None for a composition of other rows.
+        Name of the C kernel; None for a step that runs in Python and splits the program.
     shape : callable
         ``shape(*input shapes, **attributes)`` gives the output shape, or a list of them, and is
         the place where wrong shapes are refused.
     dims : callable
-        ``dims(input shapes, output shapes)`` gives the sizes that the C kernel receives.
+        ``dims(input shapes, output shapes)`` gives the sizes that the C kernel receives. A rule marked with
+        `layout.reads` is for a kernel that reads strides: it takes layouts and the attributes.
     grad : callable or None
         ``grad(step, *output gradients)`` gives a gradient (or None) per input, made with `ops`
         functions; ``step`` has ``ins``, ``outs`` and ``attrs``.
@@ -84,8 +74,11 @@ class Op:
         One thread does all of it, because it is one sum.
     random : bool
         The reference takes ``seed`` and ``iteration``, which the executor supplies.
-    alias : bool
-        The output is the input seen with another shape.
+    view : callable or None
+        ``view(layouts of the inputs, output shape, **attributes)``: the output is the memory of the first
+        input seen with the layout that this gives, or a copy where it gives None.
+    integers : tuple of int
+        The inputs that are integers; all others are of the floating type of the run.
     epilogue : bool
         The kernel can apply a function of single elements to its finished output.
     maps : bool
@@ -108,7 +101,8 @@ class Op:
     dtypes: tuple[str, ...] = ()
     serial: bool = False
     random: bool = False
-    alias: bool = False
+    view: Callable[..., Layout | None] | None = None
+    integers: tuple[int, ...] = ()
     epilogue: bool = False
     maps: bool = False
     also: tuple[int, str] | None = None
@@ -127,6 +121,22 @@ class Op:
         """Complete the given attributes with the defaults, in the order of the signature."""
         return {name: attrs.get(name, default) for name, default in self.attributes.items()}
 
+    @property
+    def reads_strides(self) -> bool:
+        """Whether the rule of `dims` is one marked with `layout.reads`."""
+        return hasattr(self.dims, "accepts")
+
+    def reads(self, i: int, layout: Layout, attrs: dict[str, Any]) -> bool:
+        """Whether the kernel reads input i where it lies; otherwise it has to be copied before."""
+        return layout.contiguous or (self.reads_strides and self.dims.accepts(i, layout, **attrs))  # type: ignore[attr-defined]
+
+    def bounds(self, args: list[Any], attrs: dict[str, Any], wanted: list[np.ndarray]) -> list[Any]:
+        """How far each output of the kernel may be from `wanted`, the reference's in float64 on these arguments."""
+        if callable(self.tol):
+            found = self.tol(*args, **self.bind(attrs))
+            return found if isinstance(found, list) else [found]
+        return [self.tol * EPSILON * np.abs(out) + TINY for out in wanted]
+
     def output_shapes(self, *shapes: Shape | None, **attrs: Any) -> list[Shape]:
         """Shapes of the outputs as a list, or the error of a wrong shape."""
         result = self.shape(*shapes, **attrs)
@@ -144,9 +154,31 @@ def same(*shapes: Shape, **attrs: Any) -> Shape:
                 "shape",
                 " and ".join(map(str, shapes)),
                 "inputs of equal shape",
-                "reshape one of them; only a Python number is broadcast",
+                "reshape one of them",
             )
     return shapes[0]
+
+
+def together(*shapes: Shape, **attrs: Any) -> Shape:
+    """Shape rule of elementwise operations on several arrays: NumPy's broadcasting, the batch axis first.
+
+    Raises
+    ------
+    ValueError
+        Sizes differ where neither is 1, or the batch axis would meet another axis.
+    """
+    columns = itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
+    sizes = [{n for n in column if n != 1} or {1} for column in columns]
+    result = tuple(n for column in reversed(sizes) for n in column)
+    if len(result) != len(sizes) or None in result[1:]:
+        batch = "; the batch (None) stays axis 0" if any(None in shape for shape in shapes) else ""
+        raise invalid(
+            "shape",
+            " and ".join(map(str, shapes)),
+            f"sizes that are equal or 1, counted from the last axis{batch}",
+            "reshape one of them, for example with ops.expand_dims",
+        )
+    return result
 
 
 def each(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
@@ -173,9 +205,11 @@ def find_recorder(args: tuple[Any, ...]) -> Any:
     return None
 
 
-def as_array(value: Any) -> np.ndarray | None:
-    """An argument of a call on arrays: None stays, other values become NumPy arrays."""
-    return None if value is None else np.asarray(value)
+def as_arrays(args: tuple[Any, ...]) -> list[np.ndarray | None]:
+    """The arguments of a call on arrays as NumPy arrays; None stays. A Python number takes the arrays' type."""
+    arrays = [a if a is None or isinstance(a, (bool, int, float)) else np.asarray(a) for a in args]
+    given = [a for a in arrays if a is not None]
+    return [np.asarray(a, np.result_type(*given)) if isinstance(a, (bool, int, float)) else a for a in arrays]
 
 
 def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **columns: Any) -> Callable[..., Any]:
@@ -184,7 +218,7 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
     Parameters
     ----------
     shape, dims, **columns
-        Fields of `Op`. ``kernel`` is the operation's own name unless given.
+        Fields of `Op`. ``name`` is the function's unless given, ``kernel`` the operation's.
 
     Returns
     -------
@@ -193,9 +227,9 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
     """
 
     def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
-        name = reference.__name__
+        name = columns.setdefault("name", reference.__name__)
         columns.setdefault("kernel", name)
-        row = Op(name=name, reference=reference, shape=shape, dims=dims, **columns)
+        row = Op(reference=reference, shape=shape, dims=dims, **columns)
         assert name not in OPS, f"two rows named {name!r}"
         OPS[name] = row
 
@@ -204,7 +238,7 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
             recorder = find_recorder(args)
             if recorder is not None:
                 return recorder.record(row, args, attrs)
-            arrays = [as_array(a) for a in args]
+            arrays = as_arrays(args)
             known = {k: v for k, v in attrs.items() if k in row.attributes}
             row.output_shapes(*(None if a is None else a.shape for a in arrays), **known)
             return reference(*arrays, **attrs)
@@ -213,19 +247,3 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
         return call
 
     return enter
-
-
-def composition(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Enter a function that is made of other operations; it records them and has no kernel."""
-    row = Op(
-        name=function.__name__,
-        reference=function,
-        kernel=None,
-        kind="composition",
-        shape=same,
-        dims=each,
-    )
-    assert row.name not in OPS, f"two rows named {row.name!r}"
-    OPS[row.name] = row
-    function.op = row  # type: ignore[attr-defined]
-    return function

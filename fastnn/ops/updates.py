@@ -10,9 +10,8 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .activations import TINY
 from .reduce import ROUNDING
-from .table import op
+from .table import TINY, op
 
 
 def slots_shape(w, g, *slots, **attrs):

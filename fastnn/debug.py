@@ -1,0 +1,146 @@
+"""What ``FASTNN_DEBUG`` shows: the time that each step takes, and the first step that is wrong."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from .errors import NonFiniteError, invalid
+from .memory import Memory
+from .ops.table import OPS, Op, concrete
+from .program import ARENA, DATA, Program, Step
+
+# Levels; 1 prints the plan of every program that is made.
+TIME_STEPS, CHECK_STEPS = 2, 3
+
+
+# Level 2
+
+
+def timings(program: Program, nanoseconds: np.ndarray, batches: Counter[int]) -> str:
+    """A table of the steps: time per batch, part of the whole, GFLOP/s and GB/s.
+
+    Parameters
+    ----------
+    program : Program
+    nanoseconds : ndarray of int64, shape (steps,)
+        Time of each step in all batches, until all its threads were done.
+    batches : Counter
+        How many batches of how many rows there were.
+    """
+    total, count = max(int(nanoseconds.sum()), 1), max(batches.total(), 1)
+    lines = [f"{count} batches, {total / count / 1000:.1f} us each", f"{'us':>9} {'%':>5} {'GFLOP/s':>8} {'GB/s':>7}"]
+    for step, time in zip(program.steps, nanoseconds.tolist(), strict=True):
+        flops = moved = 0.0
+        for rows, times in batches.items():
+            ins, outs = ([program.buffers[i] for i in numbers if i is not None] for numbers in (step.ins, step.outs))
+            shapes = [[concrete(b.shape, rows) for b in buffers] for buffers in (ins, outs)]
+            flops += times * OPS[step.op].flops(*shapes)
+            moved += times * sum(b.nbytes(rows) for b in ins + outs)
+        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
+        rates = f"{flops / max(time, 1):8.1f} {moved / max(time, 1):7.1f}"
+        lines.append(f"{time / count / 1000:9.2f} {100 * time / total:5.1f} {rates}  {name:<28} {step.label}".rstrip())
+    return "\n".join(lines)
+
+
+# Level 3
+
+
+def as_float64(array: Any) -> Any:
+    """float32 as float64, everything else as it is."""
+    return array.astype(np.float64) if array is not None and array.dtype == np.float32 else array
+
+
+def through_epilogue(name: str, attrs: dict[str, Any], value: np.ndarray, error: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Value and bound behind a function of single elements.
+
+    The interval of values is so short that the function is monotone on it, or flat to second order; to the
+    distance of the images of its ends comes the function's own tolerance there.
+    """
+    row, ends = OPS[name], (value - error, value + error)
+    middle, low, high = (row.reference(z, **attrs) for z in (value, *ends))
+    own = [row.bounds([z], attrs, [image])[0] for z, image in zip(ends, (low, high), strict=True)]
+    return middle, np.maximum(np.abs(middle - low), np.abs(high - middle)) + np.maximum(*own)
+
+
+def expected(
+    row: Op, step: Step, ins: list[Any], seed: int, iteration: int
+) -> tuple[list[np.ndarray], list[np.ndarray | float]]:
+    """Outputs of the reference in float64 on these inputs, and how far the kernel's may be from them."""
+    ins = [as_float64(array) for array in ins]
+    extra = {"seed": seed, "iteration": iteration} if row.random else {}
+    result = row.reference(*ins, **step.attrs, **extra)
+    wanted = [np.asarray(r) for r in (result if isinstance(result, tuple) else (result,)) if r is not None]
+    allowed = row.bounds(ins, step.attrs, wanted)
+    if step.epilogue:
+        middle, bound = through_epilogue(*step.epilogue, wanted[0], allowed[0])
+        wanted, allowed = [middle], [bound]
+    return wanted, allowed
+
+
+class StepCheck:
+    """Looks at each step of one batch as it runs alone.
+
+    Every step must write its outputs, within the tolerance of its row, and no other byte of the program's
+    memory; and it must not turn finite numbers into NaN or infinity. Before the first step the arena is
+    filled with NaN, so that a step that reads what nobody wrote is found as well.
+    """
+
+    def __init__(self, memory: Memory, batch: int, first: int, rows: int, seed: int, iteration: int):
+        self.memory, self.program = memory, memory.program
+        self.place, self.seed, self.iteration = (batch, first, rows), seed, iteration
+        for area, array in zip(self.program.areas, memory.arrays, strict=True):
+            if area.kind == ARENA and array is not None:
+                array[...] = 0xFF
+
+    def before(self, step: Step) -> None:
+        """Keep the inputs, and all memory that a step may write."""
+        self.ins = [None if i is None else self.memory.view(i, *self.place).copy() for i in step.ins]
+        self.kept = [
+            None if array is None or area.kind == DATA else array.copy()
+            for area, array in zip(self.program.areas, self.memory.arrays, strict=True)
+        ]
+
+    def after(self, step: Step) -> None:
+        """Raise the error of the first difference."""
+        row, number = OPS[step.op], self.program.steps.index(step)
+        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
+        where = f"step {number}, {name}" + (f" of layer {step.label!r}" if step.label else "")
+        fix = "run show_config() and report it with the plan (FASTNN_DEBUG=1)"
+        outs = [self.memory.view(i, *self.place).copy() for i in step.outs]
+
+        # Everything but the outputs put back to what it was, nothing else may differ.
+        now, self.memory.arrays = self.memory.arrays, self.kept
+        for i, out in zip(step.outs, outs, strict=True):
+            self.memory.view(i, *self.place)[...] = out
+        self.memory.arrays = now
+        for area, array, kept in zip(self.program.areas, now, self.kept, strict=True):
+            if array is not None and kept is not None and array.tobytes() != kept.tobytes():
+                raise invalid(where, f"bytes changed in {area.name!r}", "only its outputs changed", fix, RuntimeError)
+        if step.in_python or not step.outs:
+            return
+
+        with np.errstate(all="ignore"):
+            wanted, allowed = expected(row, step, self.ins, self.seed, self.iteration)
+            floats = [a for a in self.ins if a is not None and a.dtype.kind == "f"]
+            if all(np.isfinite(a).all() for a in floats) and not all(np.isfinite(o).all() for o in outs):
+                error = invalid(
+                    where,
+                    "NaN or infinity out of finite numbers",
+                    "finite numbers",
+                    "look at the values that the layer gets, or lower the learning rate",
+                    RuntimeError,
+                )
+                raise NonFiniteError(str(error), self.iteration, step.label or None)
+            for out, want, bound in zip(outs, wanted, allowed, strict=True):
+                difference = np.where(out == want, 0, np.abs(as_float64(out) - want))
+                wrong = ~(difference <= bound) & ~(np.isnan(out) & np.isnan(want))
+                if wrong.any():
+                    worst = np.unravel_index(np.argmax(np.where(wrong, difference, -1)), out.shape)
+                    raise invalid(
+                        where,
+                        f"{out[worst]!s} at {tuple(map(int, worst))}, one of {int(wrong.sum())} wrong elements",
+                        f"{want[worst]!s} within {np.broadcast_to(bound, out.shape)[worst]:.2g}",
+                        fix,
+                        RuntimeError,
+                    )
