@@ -25,6 +25,7 @@ from .config import num_threads as get_num_threads
 from .config import set_num_threads, set_random_seed, threads
 from .errors import NonFiniteError
 from .execute import available_isas, current_isa, has_openmp, team_size
+from .gradients import value_and_grad
 from .layers import Input
 from .models import Model, Sequential
 from .variable import Variable
@@ -59,6 +60,7 @@ __all__ = [
     "show_config",
     "threads",
     "utils",
+    "value_and_grad",
 ]
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, ops
+from . import initializers, losses, ops
 from .errors import check_number, invalid, not_provided, show
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
-from .registry import Names, function_name, make, spellings
+from .registry import Names, function_name, make, snake_case, spellings
+from .variable import Variable
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
@@ -44,20 +45,60 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
 class Metric:
     """A running value.
 
+    A subclass keeps it in variables of `add_variable`, or in attributes that its `reset_state` resets, and
+    takes in the arrays of each batch in `update_state`. That runs in Python, after the batches have run in C;
+    a function of `fastnn.ops` with one value per sample runs in C too, see `MeanMetric`.
+
     Parameters
     ----------
     name : str, optional
+    dtype : None
+        Not provided yet.
+
+    Attributes
+    ----------
+    target : {"values", "labels"}
+        What `update_state` expects as `y_true`: floating values in the shape of the predictions, or int32
+        class labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import metrics
+    >>> class LargestError(metrics.Metric):
+    ...     def __init__(self, name="largest_error"):
+    ...         super().__init__(name)
+    ...         self.largest = self.add_variable(())
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.largest.assign(max(self.largest.numpy(), np.abs(y_true - y_pred).max()))
+    ...     def result(self):
+    ...         return self.largest
+    >>> metric = LargestError()
+    >>> metric(np.zeros(2), np.array([1.0, -3.0]))
+    3.0
     """
 
     target = VALUES
 
-    def __init__(self, name: str | None = None):
-        self.name = name or type(self).__name__.lower()
-        self.reset_state()
+    def __init__(self, name: str | None = None, dtype: None = None):
+        not_provided(dtype=dtype)
+        self.name = name or snake_case(type(self).__name__)
+        self._variables: list[tuple[Variable, np.ndarray]] = []  # with their initial values
+
+    def add_variable(self, shape: tuple[int, ...] = (), initializer: Any = "zeros", name: str = "total") -> Variable:
+        """A variable of this metric, which `reset_state` sets back to its initial value."""
+        initial = initializers.get(initializer) or initializers.Zeros()
+        variable = Variable(initial(tuple(shape)), trainable=False, name=name)
+        variable.path = f"{self.name}/{name}"
+        self._variables.append((variable, variable.numpy()))
+        return variable
+
+    add_weight = add_variable
 
     def reset_state(self) -> None:
-        """Begin anew."""
-        raise NotImplementedError
+        """Begin anew: give all variables their initial values."""
+        for variable, value in self._variables:
+            variable.assign(value)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of arrays."""
@@ -70,7 +111,7 @@ class Metric:
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Take in a batch and return the value so far."""
         self.update_state(y_true, y_pred, sample_weight)
-        return self.result()
+        return float(self.result())
 
 
 class MeanMetric(Metric):
@@ -92,6 +133,7 @@ class MeanMetric(Metric):
     def __init__(self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any):
         self.function, self.target, self.arguments = function, target, arguments
         super().__init__(name or function_name(function))
+        self.reset_state()
 
     def reset_state(self) -> None:
         self.total, self.weight = 0.0, 0.0
@@ -214,12 +256,12 @@ def from_function(function: Callable[..., Any]) -> MeanMetric:
     return MeanMetric(function, target=LABELS if function in of_labels else VALUES)
 
 
-def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None = None) -> MeanMetric:
+def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None = None) -> Metric:
     """A metric by name, class, function or instance.
 
     Parameters
     ----------
-    identifier : str, type, callable or MeanMetric
+    identifier : str, type, callable or Metric
         "accuracy" and "acc" pick their kind by the shapes, as Keras does: binary for predictions of
         width 1, sparse for labels without a class axis, else categorical.
     y_shape, prediction : tuple, optional
@@ -234,4 +276,4 @@ def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None 
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier)
     accuracies = {name: partial(accuracy_of(y_shape, prediction), name) for name in ("accuracy", "acc")}
-    return make("metric", identifier, NAMES | accuracies, MeanMetric, wrap=from_function)
+    return make("metric", identifier, NAMES | accuracies, Metric, wrap=from_function)

@@ -25,6 +25,9 @@ LATER |= {"use_ema": False, "ema_momentum": 0.99}
 class Optimizer(Configurable):
     """What optimizers share: learning rate, iterations, slots.
 
+    A subclass names its slots in ``slot_names`` and says in ``update`` how they and the variable change,
+    written with `fastnn.ops`, so that training runs it in C.
+
     Parameters
     ----------
     learning_rate : float, LearningRateSchedule or callable
@@ -50,8 +53,34 @@ class Optimizer(Configurable):
     # For subclasses
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
-        """Call the update operation on a variable, its gradient and its slots."""
-        raise NotImplementedError
+        """The new value of a variable, followed by those of its slots.
+
+        Parameters
+        ----------
+        w, g : array
+            The variable and its gradient.
+        slots : dict of str to array
+            By the names in `slot_names`; zeros before the first step.
+        scalars : array of shape (1,)
+            What `scalars` gives for the step: the learning rate.
+
+        Returns
+        -------
+        array, or tuple of arrays
+            As many as there are slots and one more, in the order of `slot_names`.
+
+        Examples
+        --------
+        >>> from fastnn import optimizers, Variable
+        >>> class SignSGD(optimizers.Optimizer):
+        ...     def update(self, w, g, slots, scalars):
+        ...         return w - scalars * ops.sign(g)
+        >>> v = Variable([1.0, 2.0])
+        >>> SignSGD(0.5).apply_gradients([([3.0, -4.0], v)])
+        >>> v.numpy()
+        array([0.5, 2.5], dtype=float32)
+        """
+        raise NotImplementedError(f"optimizer class {type(self).__name__} has no update method")
 
     def scalars(self, iteration: int, learning_rate: float) -> float:
         """The number that the update operation takes at an iteration (counted from 0)."""
@@ -137,7 +166,11 @@ class Optimizer(Configurable):
             for gradient, variable in gradients:
                 slots = {name: recorder.variable(slot) for name, slot in self.slots(variable).items()}
                 with recorder.label(variable.path.rpartition("/")[0]):
-                    self.update(recorder.variable(variable), gradient, slots, scalars)
+                    w = recorder.variable(variable)
+                    values = self._updated(variable, self.update(w, gradient, slots, scalars))
+                    for target, value in zip((w, *slots.values()), values, strict=True):
+                        if value is not target:  # else an operation in place has changed it already
+                            ops.assign(target, value)
 
     def apply_gradients(self, grads_and_vars: list[tuple[Any, Variable]]) -> None:
         """Take one step with given gradients.
@@ -160,10 +193,21 @@ class Optimizer(Configurable):
         for g, v in pairs:
             slots = self.slots(v)
             values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars)
-            values = values if isinstance(values, tuple) else (values,)
-            for target, value in zip([v, *slots.values()], [x for x in values if x is not None], strict=True):
+            for target, value in zip((v, *slots.values()), self._updated(v, values), strict=True):
                 target.assign(value)
         self._iterations += 1
+
+    def _updated(self, variable: Variable, values: Any) -> list[Any]:
+        """What `update` returned, as a list with the variable's new value first."""
+        found = [value for value in (values if isinstance(values, tuple) else (values,)) if value is not None]
+        if len(found) != 1 + len(self.slot_names):
+            raise invalid(
+                f"update of {type(self).__name__}",
+                f"{len(found)} values for {variable.path!r}",
+                f"{1 + len(self.slot_names)}: the new value of the variable and of each of its slots",
+                "return them as a tuple in the order of slot_names",
+            )
+        return found
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal optimizer (without its state)."""

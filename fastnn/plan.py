@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import invalid
-from .ops.layout import Batch, Layout, row_major
+from .ops.layout import Batch, Layout, elements, row_major
 from .ops.table import OPS, Op, concrete
 from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
 
@@ -40,7 +40,9 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     program.steps = drop_dead(program)
     program.steps = merge_twins(program)
     program.steps = drop_dead(program)
+    program.steps = fuse_biases(program)
     program.steps = fuse_epilogues(program)
+    program.steps = write_through(program)
     resolve_views(program)
     place(program)
     choose_threads(program, force_threads)
@@ -92,6 +94,31 @@ def merge_twins(program: Program) -> list[Step]:
     return program.steps
 
 
+def fuse_biases(program: Program) -> list[Step]:
+    """Make ``x @ w + b`` the one kernel that a dense layer is."""
+    readers = Counter(i for step in program.steps for i in step.ins)
+    makers: dict[int, Step] = {}
+    kept: list[Step] = []
+    for step in program.steps:
+        for i, bias in (step.ins, step.ins[::-1]) if step.op == "add" else ():
+            maker = makers.get(i) if i is not None else None
+            if (
+                maker is not None
+                and bias is not None
+                and maker.op == "dense"
+                and maker.ins[2] is None
+                and readers[i] == 1
+                and program.buffers[i].area is None
+                and program.buffers[bias].shape == program.buffers[i].shape[-1:]
+            ):
+                kept.remove(maker)  # the bias may have been made after it
+                step = Step("dense", (*maker.ins[:2], bias), step.outs, maker.attrs, step.label or maker.label)
+                break
+        kept.append(step)
+        makers.update(dict.fromkeys(step.outs, step))
+    return kept
+
+
 def fuse_epilogues(program: Program) -> list[Step]:
     """Move a function of single elements into the step before it, if only it reads that output."""
     readers = Counter(i for step in program.steps for i in step.ins)
@@ -114,6 +141,36 @@ def fuse_epilogues(program: Program) -> list[Step]:
             kept.append(step)
         makers.update(dict.fromkeys(step.outs, step))
     return kept
+
+
+def write_through(program: Program) -> list[Step]:
+    """Let a step on single elements write where its result is assigned, instead of having it copied there.
+
+    The step itself may read the target, element by element, but not through a view; between the two nobody
+    else may touch it, and whoever reads the result reads the target from then on.
+    """
+    made: dict[int, int] = {}
+    dropped = set()
+    for number, step in enumerate(program.steps):
+        if step.op == "assign" and step.ins[1] in made:
+            target, source = step.ins
+            at = made[source]
+            maker, between, after = program.steps[at], program.steps[at + 1 : number], program.steps[number + 1 :]
+            if (
+                OPS[maker.op].dims is elements
+                and maker.update == step.update
+                and program.buffers[source].area is None
+                and program.buffers[source].shape == program.buffers[target].shape
+                and not any(OPS[program.steps[made[i]].op].view for i in maker.ins if i in made)
+                and not any(target in (*s.ins, *s.outs) for s in between)
+                and not any(target in s.outs for s in after)
+            ):
+                maker.outs = (target,)
+                dropped.add(number)
+                for other in between + after:
+                    other.ins = tuple(target if i == source else i for i in other.ins)
+        made.update(dict.fromkeys(step.outs, number))
+    return [step for number, step in enumerate(program.steps) if number not in dropped]
 
 
 def resolve_views(program: Program) -> None:

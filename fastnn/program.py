@@ -4,6 +4,7 @@ A flat list of steps on numbered buffers. It holds no pointers and no arrays, so
 compared and kept in the tests as text.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .ops.layout import Layout, Shape
+from .ops.python import name_of
 from .ops.table import OPS, concrete
 
 ALIGNMENT = 64
@@ -105,9 +107,10 @@ class Program:
         was fused into it, the layer,
         inputs, outputs with their place in memory, and attributes.
         """
+        segments = sum(1 for in_python, _ in itertools.groupby(s.in_python for s in self.steps) if not in_python)
         lines = [
-            f"{len(self.steps)} steps on batches of up to {self.rows} rows, "
-            f"{sum(s.barrier for s in self.steps)} barriers, arena {self.arena_bytes:,} bytes"
+            f"{len(self.steps)} steps, {segments} segment{'s' * (segments != 1)} in C, on batches of up to "
+            f"{self.rows} rows, {sum(s.barrier for s in self.steps)} barriers, arena {self.arena_bytes:,} bytes"
         ]
         for s in self.steps:
             flags = ("|" if s.barrier else " ") + ("P" if s.in_python else "1" if s.serial else " ")
@@ -116,7 +119,8 @@ class Program:
             ins = ", ".join("-" if i is None else self._name(i) for i in s.ins)
             outs = ", ".join(self._name(i) for i in s.outs)
             attrs = s.attrs | (s.epilogue[1] if s.epilogue else {})
-            text = " ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in attrs.items())
+            attrs = {"function": name_of(attrs["function"])} if s.in_python else attrs
+            text = " ".join(f"{k}={v}" for k, v in attrs.items())
             arrow = f" -> {outs}" if outs else ""
             lines.append(f"{flags} {name:<28} {s.label:<12} {ins}{arrow}  {text}".rstrip())
         return "\n".join(lines)

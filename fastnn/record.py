@@ -119,6 +119,10 @@ class Recorder:
         """An array bound at run time that every batch sees whole (a data set to gather from)."""
         return self._area(DATA, name, (None, *shape), dtype)
 
+    def value_input(self, name: str, dtype: str) -> Symbolic:
+        """A number bound at run time, the same for every batch."""
+        return self._area(DATA, name, (), dtype)
+
     def step_input(self, name: str, size: int) -> Symbolic:
         """`size` numbers per training step (learning rates and the like)."""
         return self._area(STEP, name, (size,), self.dtype)
@@ -183,16 +187,14 @@ class Recorder:
                 "leave it out",
                 TypeError,
             )
-        ins = [self.symbol(a) for a in args]
+        ins = [self.symbol(a) for a in row.bind_inputs(args)]
         for i, symbol in enumerate(ins):
-            if symbol is not None and not row.view and is_integer(symbol) != (i in row.integers):
-                raise invalid(
-                    f"input {i} of {row.name}",
-                    symbol,
-                    "integers" if i in row.integers else f"numbers of type {self.dtype}",
-                    "use labels only in losses and metrics for labels",
-                    TypeError,
-                )
+            if symbol is None or row.view or is_integer(symbol) == (i in row.integers):
+                continue
+            if i in row.integers:
+                fix = "pass labels as integers"
+                raise invalid(f"input {i} of {row.name}", symbol, "an array of integers", fix, TypeError)
+            ins[i] = ops.to_float(symbol)
         shapes = row.output_shapes(*(None if s is None else s.shape for s in ins), **attrs)
         first = getattr(ins[0], "dtype", self.dtype) if ins else self.dtype
         outs = []

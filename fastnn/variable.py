@@ -106,6 +106,9 @@ class Variable(Operators):
             )
         self._value[...] = value
 
+    def __float__(self) -> float:
+        return float(self._value)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if recording.recorder is not None:  # its value would become a constant of the program
             raise invalid(

@@ -20,7 +20,17 @@ FLOORS = [
     ["ops", "variable", "program", "config"],
     ["record", "plan", "memory"],
     ["execute", "debug"],
-    ["activations", "layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"],
+    [
+        "activations",
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "schedules",
+        "initializers",
+        "regularizers",
+        "gradients",
+    ],
     ["models", "callbacks", "plotting", "datasets", "utils"],
     ["__init__"],
 ]

@@ -23,7 +23,7 @@ from fastnn.record import Recorder
 from fastnn.variable import Variable
 
 GOLDEN = """\
-27 steps on batches of up to 8 rows, 14 barriers, arena 768 bytes
+27 steps, 1 segment in C, on batches of up to 8 rows, 14 barriers, arena 768 bytes
     gather                                    x[Bx4], order[B] -> @0[Bx4]
 |   dense+relu                   hidden       @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
 |   dropout                      drop         @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7

@@ -11,7 +11,7 @@ import numpy as np
 from .. import config, initializers
 from ..errors import invalid, name_layer, show, unknown
 from ..ops.table import Shape
-from ..record import Symbolic
+from ..record import Recorder, Symbolic
 from ..registry import Configurable, snake_case
 from ..variable import Variable
 
@@ -91,8 +91,20 @@ class Layer(Configurable):
         raise NotImplementedError(f"layer class {type(self).__name__} has no call method")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the outputs for inputs of this shape."""
-        return input_shape
+        """Shape of the outputs for inputs of this shape; found by recording `call` unless a subclass says it."""
+        if not self.built:
+            raise self.unbuilt("compute_output_shape()")
+        with Recorder(rows=1, dtype=config.floatx()) as recorder:
+            output = self._invoke(recorder.rows_input("x", input_shape[1:]), False)
+        if not isinstance(output, Symbolic):
+            raise invalid(
+                f"output of layer {self.name!r}",
+                show(output),
+                "an array made with fastnn.ops from the input",
+                "use its functions in call(), and return the result",
+                TypeError,
+            )
+        return output.shape
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal layer."""

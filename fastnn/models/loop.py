@@ -58,7 +58,9 @@ def diagnose(
 
     replay.trace = look
     bound = {a.name: np.zeros((1, *a.shape), a.dtype) for a in program.areas if a.kind == STEP} | {
-        a.name: order for a in program.areas if a.kind == ROWS
+        a.name: order if a.name == "order" else np.zeros((len(order), *a.shape[1:]), a.dtype)
+        for a in program.areas
+        if a.kind == ROWS
     }
     iteration = optimizer._iterations.copy()
     replay.run(

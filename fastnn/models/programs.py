@@ -8,7 +8,7 @@ from .. import config, ops
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, make_executor
 from ..losses import LABELS, Loss
-from ..metrics import MeanMetric
+from ..metrics import MeanMetric, Metric
 from ..ops.table import Shape
 from ..optimizers import Optimizer
 from ..program import STEP, Program
@@ -16,6 +16,7 @@ from ..record import Recorder, Symbolic
 from ..variable import Variable
 
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
+PREDICTIONS = "predictions"  # output that metrics in Python read
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,15 @@ class Objective:
     """What training and evaluation compute besides the predictions."""
 
     loss: Loss
-    metrics: tuple[MeanMetric, ...]
-    weighted_metrics: tuple[MeanMetric, ...]
+    metrics: tuple[Metric, ...]
+    weighted_metrics: tuple[Metric, ...]
     optimizer: Optimizer
+
+    @property
+    def in_python(self) -> list[tuple[Metric, bool]]:
+        """The metrics that take in arrays, and whether with their weights."""
+        groups = ((self.metrics, False), (self.weighted_metrics, True))
+        return [(m, weighted) for group, weighted in groups for m in group if not isinstance(m, MeanMetric)]
 
 
 def penalty_name(i: int) -> str:
@@ -105,10 +112,15 @@ def record_objective(
     penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
         for metric in metrics:
+            if not isinstance(metric, MeanMetric):
+                continue
             found = metric.values(y_true.of(metric.target), y_pred)
             found = symbolic(f"metric {metric.name!r}", found, metric_weights)
             sums = ops.weighted_sum(found, metric_weights)
             recorder.output(sums, f"metric {metric.name}", STEP)
+
+    if objective.in_python:
+        recorder.output(y_pred, PREDICTIONS)
 
     if mode == TRAIN:
         variables = model.trainable_variables

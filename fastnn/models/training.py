@@ -13,13 +13,13 @@ from ..callbacks import CallbackList, History, ProgbarLogger
 from ..errors import check_integer, check_number, invalid, not_provided, show, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
-from ..metrics import MeanMetric
+from ..metrics import MeanMetric, Metric
 from ..metrics import get as get_metric
 from ..ops.philox import permutation
 from ..program import STEP
 from . import data
 from .loop import Exclusive, chunks, diagnose
-from .programs import EVALUATE, PREDICT, TRAIN, Objective, compile_program, loss_count, penalty_name
+from .programs import EVALUATE, PREDICT, PREDICTIONS, TRAIN, Objective, compile_program, loss_count, penalty_name
 
 DEFAULT_BATCH_SIZE = 32
 POLICIES = ("raise", "skip", "ignore")
@@ -68,7 +68,7 @@ class Trainer(Layer):
             batch, which then cannot be weighted.
         loss_weights : None
             Not provided yet.
-        metrics : list of str, type, callable or MeanMetric, optional
+        metrics : list of str, type, callable or Metric, optional
             Reported unweighted.
         weighted_metrics : list, optional
             Reported with the sample weights.
@@ -452,7 +452,7 @@ class Trainer(Layer):
         for metric in self._metrics():
             metric.reset_state()
 
-    def _metrics(self) -> list[MeanMetric]:
+    def _metrics(self) -> list[Metric]:
         objective = self._objective
         return [*objective.metrics, *objective.weighted_metrics] if objective else []
 
@@ -561,10 +561,13 @@ class Trainer(Layer):
         optimizer = self.optimizer
         outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
         order, count = np.ascontiguousarray(order, np.int64), loss_count(executor.program)
-        for first, _, starts, counts in chunks(len(order), batch_size, batch_hooks):
+        in_python = self._objective.in_python if self._objective else []
+        for first, last, starts, counts in chunks(len(order), batch_size, batch_hooks):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in outputs}
+            if in_python:
+                bound[PREDICTIONS] = np.empty((last - first, *self.output_shape[1:]), config.floatx())
             iteration = None
             if mode == TRAIN:
                 bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
@@ -577,6 +580,12 @@ class Trainer(Layer):
                 iteration=iteration,
                 on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
+            for metric, weighted in in_python:
+                for start, rows in zip(starts[: run.batches], counts, strict=False):
+                    batch = order[first + start : first + start + rows]
+                    weights = prepared["weights"][batch] if weighted and "weights" in prepared else None
+                    y_pred = bound[PREDICTIONS][start : start + rows]
+                    metric.update_state(prepared[f"y {metric.target}"][batch], y_pred, weights)
             self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], *count)
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, prepared, order[first:], starts, counts, run.batches)
@@ -601,10 +610,11 @@ class Trainer(Layer):
             self._loss_total += (value + penalty) * rows
             self._loss_rows += rows
         for metric in self._metrics():
-            metric.add(outputs[f"metric {metric.name}"])
+            if isinstance(metric, MeanMetric):
+                metric.add(outputs[f"metric {metric.name}"])
 
     def _logs(self) -> dict[str, float]:
-        values = {m.name: m.result() for m in self._metrics()}
+        values = {m.name: float(m.result()) for m in self._metrics()}
         values["loss"] = self._loss_total / max(self._loss_rows, 1)
         return dict(sorted(values.items()))
 
@@ -642,7 +652,7 @@ def as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def flat(logs: dict[str, float], named: list[MeanMetric]) -> Any:
+def flat(logs: dict[str, float], named: list[Metric]) -> Any:
     """The loss, followed by the metrics in the order of compile; the loss alone without metrics."""
     values = [logs["loss"], *(logs[m.name] for m in named)]
     return values if named else values[0]

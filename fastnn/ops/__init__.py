@@ -14,7 +14,7 @@ from .python import python
 from .random import dropout
 from .reduce import *
 from .shape import *
-from .updates import adam, rmsprop, sgd
+from .updates import adam, assign, rmsprop, sgd
 
 if TYPE_CHECKING:  # some modules compute their lists of names
 

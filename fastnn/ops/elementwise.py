@@ -37,6 +37,7 @@ __all__ = [
     "sin",
     "sqrt",
     "square",
+    "to_float",
     "zeros_like",
 ]
 
@@ -143,6 +144,18 @@ def power(a, b):
 
 
 # Values
+
+
+@op(
+    dims=elements,
+    grad=lambda step, dy: [None],
+    tol=0.5,
+    example=lambda rng, rows, width: ((rng.integers(-(2**31), 2**31, (rows, width)).astype(np.int32),), {}),
+    integers=(0,),
+)
+def to_float(x):
+    """Integers (int32) as numbers of the floating type; recorded wherever integers meet arithmetic."""
+    return x.astype(np.float64)
 
 
 @reads(anywhere)

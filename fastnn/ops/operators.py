@@ -3,7 +3,22 @@
 from typing import Any
 
 from ..errors import invalid
-from . import arithmetic, dense, elementwise, shape
+from .arithmetic import (
+    add,
+    divide,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    multiply,
+    negative,
+    not_equal,
+    subtract,
+)
+from .dense import matmul
+from .elementwise import abs, power
+from .shape import get_item
 
 
 class Operators:
@@ -14,67 +29,67 @@ class Operators:
     __hash__ = object.__hash__  # == compares elements, a dict still knows objects apart
 
     def __add__(self, other: Any) -> Any:
-        return arithmetic.add(self, other)
+        return add(self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return arithmetic.add(other, self)
+        return add(other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return arithmetic.subtract(self, other)
+        return subtract(self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return arithmetic.subtract(other, self)
+        return subtract(other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return arithmetic.multiply(self, other)
+        return multiply(self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return arithmetic.multiply(other, self)
+        return multiply(other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return arithmetic.divide(self, other)
+        return divide(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return arithmetic.divide(other, self)
+        return divide(other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return elementwise.power(self, other)
+        return power(self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return elementwise.power(other, self)
+        return power(other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return dense.matmul(self, other)
+        return matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return dense.matmul(other, self)
+        return matmul(other, self)
 
     def __neg__(self) -> Any:
-        return arithmetic.negative(self)
+        return negative(self)
 
     def __abs__(self) -> Any:
-        return elementwise.abs(self)
+        return abs(self)
 
     def __eq__(self, other: Any) -> Any:
-        return arithmetic.equal(self, other)
+        return equal(self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return arithmetic.not_equal(self, other)
+        return not_equal(self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return arithmetic.less(self, other)
+        return less(self, other)
 
     def __le__(self, other: Any) -> Any:
-        return arithmetic.less_equal(self, other)
+        return less_equal(self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return arithmetic.greater(self, other)
+        return greater(self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return arithmetic.greater_equal(self, other)
+        return greater_equal(self, other)
 
     def __getitem__(self, index: Any) -> Any:
-        return shape.get_item(self, index)
+        return get_item(self, index)
 
     def __iter__(self) -> Any:
         raise invalid(

@@ -117,6 +117,18 @@ class Op:
             if p.kind is p.KEYWORD_ONLY and not (self.random and p.name in ("seed", "iteration"))
         }
 
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The inputs in their order, those that may be absent with the default None."""
+        parameters = inspect.signature(self.reference).parameters.values()
+        return inspect.Signature([p for p in parameters if p.kind is not p.KEYWORD_ONLY])
+
+    def bind_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Complete the given inputs with None for those that may be absent."""
+        bound = self.signature.bind(*args)
+        bound.apply_defaults()
+        return bound.args
+
     def bind(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Complete the given attributes with the defaults, in the order of the signature."""
         return {name: attrs.get(name, default) for name, default in self.attributes.items()}

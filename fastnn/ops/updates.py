@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 from ..errors import invalid
+from .layout import anywhere, elements, reads
 from .reduce import ROUNDING
-from .table import TINY, op
+from .table import TINY, op, together
 
 
 def slots_shape(w, g, *slots, **attrs):
@@ -50,6 +51,32 @@ def rounded(*terms, result, roundings):
 def existing(*outputs):
     """The outputs whose slots exist, as a list."""
     return [out for out in outputs if out is not None]
+
+
+def assign_shape(w, value):
+    if together(w, value) != w:
+        raise invalid("value", f"shape {value}", f"shape {w}, that of the variable", "reduce or reshape it")
+    return [w]
+
+
+@reads(anywhere)
+def assign_dims(ins, outs):
+    """Dims rule: those of a copy of the second input to the first."""
+    return elements(ins[1:], outs)
+
+
+@op(
+    shape=assign_shape,
+    dims=assign_dims,
+    kind="update",
+    flops=lambda ins, outs: 0.0,
+    tol=0.0,
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width)), rng.standard_normal(width)), {}),
+    inplace=(0,),
+)
+def assign(w, value):
+    """Give a variable a new value, of its shape or broadcast to it: ``w = value``."""
+    return np.broadcast_to(value, w.shape).astype(w.dtype)
 
 
 # SGD
