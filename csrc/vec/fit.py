@@ -102,6 +102,25 @@ def main() -> None:
         1 / 3,
         9,
     )
+    c, atanh = 2 / mp.log(2), odd(mp.atanh)
+    split("c = 2 / ln 2", c, 24)
+    split("c / 3", c / 3, 24)
+    fit(
+        "log2: ((log2(1 + f) / s - c) / z - c / 3) / z with s = f / (2 + f) in z = s^2, relative to log2(1 + f)",
+        lambda z: c * ((atanh(z) - 1) / z - mp.mpf(1) / 3) / z,
+        lambda z: z**2 / (c * atanh(z)),
+        0,
+        0.2**2,
+        4,
+    )
+    fit(
+        "exp2: (2^r - 1) / r, relative to 2^r",
+        lambda r: mp.expm1(r * mp.log(2)) / r,
+        lambda r: r / mp.mpf(2) ** r,
+        -0.5001,
+        0.5001,
+        6,
+    )
     split("2 / pi", 2 / mp.pi, 24)
     split("pi / 2", mp.pi / 2, 23)
     fit(
