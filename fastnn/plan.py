@@ -111,7 +111,7 @@ def fuse_biases(program: Program) -> list[Step]:
                 and program.buffers[i].area is None
                 and program.buffers[bias].shape == program.buffers[i].shape[-1:]
             ):
-                kept.remove(maker)  # the bias may have been made after it
+                kept = [s for s in kept if s is not maker]  # the bias may have been made after it
                 step = Step("dense", (*maker.ins[:2], bias), step.outs, maker.attrs, step.label or maker.label)
                 break
         kept.append(step)

@@ -35,8 +35,8 @@ class Layer(Configurable):
     """A function with weights, written once with `fastnn.ops`.
 
     A subclass makes its weights in ``build(input_shape)`` with `add_weight` and computes in
-    ``call(x, training=None)``. On arrays the call computes at once; while a model is recorded the
-    same call writes the steps that run in C. Axis 0 is the batch.
+    ``call(x, training=None)`` with operators and functions of `fastnn.ops`. On arrays the call computes at
+    once; while a model is recorded the same call writes the steps that run in C. Axis 0 is the batch.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Layer(Configurable):
     ...     def build(self, input_shape):
     ...         self.kernel = self.add_weight((input_shape[-1], 2), initializer="ones", name="kernel")
     ...     def call(self, x):
-    ...         return ops.dense(x, self.kernel)
-    >>> Projection()(np.ones((1, 3)))
-    array([[3., 3.]])
+    ...         return ops.tanh(x @ self.kernel)
+    >>> Projection()(np.zeros((1, 3)))
+    array([[0., 0.]])
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Layer(Configurable):
         self.trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
+        self._output_shapes: dict[Shape, Shape] = {}
         self._own: list[Variable] = []
         self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
 
@@ -94,6 +95,8 @@ class Layer(Configurable):
         """Shape of the outputs for inputs of this shape; found by recording `call` unless a subclass says it."""
         if not self.built:
             raise self.unbuilt("compute_output_shape()")
+        if input_shape in self._output_shapes:
+            return self._output_shapes[input_shape]
         with Recorder(rows=1, dtype=config.floatx()) as recorder:
             output = self._invoke(recorder.rows_input("x", input_shape[1:]), False)
         if not isinstance(output, Symbolic):
@@ -104,6 +107,7 @@ class Layer(Configurable):
                 "use its functions in call(), and return the result",
                 TypeError,
             )
+        self._output_shapes[input_shape] = output.shape
         return output.shape
 
     def get_config(self) -> dict[str, Any]:
@@ -202,6 +206,7 @@ class Layer(Configurable):
     def unbuild(self) -> None:
         """Forget the weights; the next data make new ones."""
         self.built, self.build_shape = False, None
+        self._output_shapes.clear()
         self._own.clear()
         self._regularizers.clear()
 
