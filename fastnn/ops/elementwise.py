@@ -20,7 +20,7 @@ from .arithmetic import (
     where,
 )
 from .layout import anywhere, count, elements, reads
-from .table import find_recorder, op, per_element
+from .table import find_recorder, op
 
 __all__ = [
     "abs",
@@ -129,9 +129,12 @@ def cheaper(row):
 @cheaper
 @several(
     grad=power_gradient,
-    flops=per_element(70),
+    flops=lambda ins, outs: 70.0 * math.prod(outs[0]),
     tol=1.0,
-    example=lambda rng, rows, width: ((draw_positive(rng, rows, width)[0][0], rng.standard_normal((rows, width))), {}),
+    example=lambda rng, rows, width: (
+        (rng.uniform(0.1, 10, (rows, width)), 2 * rng.standard_normal((rows, width))),
+        {},
+    ),
 )
 def power(a, b):
     """``a`` to the power of ``b``; NaN for a negative base and an exponent that is no integer.
