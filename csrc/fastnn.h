@@ -91,6 +91,7 @@ typedef struct {
     int team;                    /* out: the team that really ran */
     int64_t batches_done;        /* out: smaller than batch_count when a batch was not finite */
     int64_t batches_skipped;     /* out */
+    int64_t slept;               /* out: nanoseconds, summed over the team, that threads slept to wait for others */
 } fnn_run;
 
 /* Runs every step for every batch. Never fails: all sizes were checked before. */
@@ -102,8 +103,15 @@ const fnn_table *const *fnn_tables(void);
 /* Row number of a kernel, or -1. */
 int fnn_find(const fnn_table *table, const char *name);
 
+/* OpenMP and its threads (threads.c). */
 int fnn_has_openmp(void);
-void fnn_release_threads(void);  /* ends the caller's idle threads; a fork must not copy a team */
 int fnn_max_threads(void);       /* what OpenMP would use now; 1 without it */
+int fnn_in_parallel(void);       /* whether the caller is in a parallel region already */
+/* Creates `count` threads, FNN_MOST_TRIALS at most, that live at the same time, and ends them; returns how many there
+ * were. A stack of 0 bytes is the default. */
+#define FNN_MOST_TRIALS 1056     /* a team of 1024, and some to spare */
+int fnn_try_threads(int count, int64_t stack_bytes);
+int fnn_start_team(int threads); /* creates the caller's team, which then waits for work; returns its size */
+void fnn_release_threads(void);  /* ends the caller's waiting threads; a fork must not copy a team */
 
 #endif

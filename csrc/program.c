@@ -1,6 +1,6 @@
 /* program.c: the executor. One parallel region for all batches of a call; inside it every thread
  * walks the same list of steps and takes its share of each. */
-#define _GNU_SOURCE /* syscall() */
+#define _GNU_SOURCE /* syscall(), clock_gettime() */
 
 #include "fastnn.h"
 
@@ -45,40 +45,23 @@ static void wake_sleepers(atomic_uint *number) { (void)number; }
 #define RELAX() ((void)0)
 #endif
 
-int fnn_has_openmp(void)
-{
-#ifdef _OPENMP
-    return 1;
-#else
-    return 0;
-#endif
-}
-
-void fnn_release_threads(void)
-{
-#if defined(_OPENMP) && (_OPENMP >= 201811 || __GNUC__ >= 9 || __clang_major__ >= 9) /* had it before they said so */
-    omp_pause_resource_all(omp_pause_soft);
-#endif
-}
-
-int fnn_max_threads(void)
-{
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
-
 /* Where the threads of a team meet. They come within a microsecond of each other unless the machine is busy with
  * something else; then a thread that has waited long enough sleeps, so that the one it waits for can have its CPU. */
 typedef struct {
     _Alignas(64) atomic_uint arrived;
     _Alignas(64) atomic_uint generation; /* counts how often they met; it may wrap around */
     _Alignas(64) atomic_uint sleepers;
+    _Atomic int64_t slept;               /* nanoseconds, summed over the threads */
 } barrier;
 
 enum { SPINS_BEFORE_SLEEP = 2000 };
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
 
 static void wait_at(barrier *b, int team)
 {
@@ -92,24 +75,18 @@ static void wait_at(barrier *b, int team)
             wake_sleepers(&b->generation);
         return;
     }
-    int spins = 0;
-    while (atomic_load_explicit(&b->generation, memory_order_acquire) == generation) {
-        if (spins < SPINS_BEFORE_SLEEP) {
-            spins++;
-            RELAX();
-        } else {
-            atomic_fetch_add(&b->sleepers, 1);
-            sleep_while(&b->generation, generation);
-            atomic_fetch_sub(&b->sleepers, 1);
-        }
+    for (int spins = 0; spins < SPINS_BEFORE_SLEEP; spins++) {
+        if (atomic_load_explicit(&b->generation, memory_order_acquire) != generation)
+            return;
+        RELAX();
     }
-}
-
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    const int64_t began = now();
+    while (atomic_load_explicit(&b->generation, memory_order_acquire) == generation) {
+        atomic_fetch_add(&b->sleepers, 1);
+        sleep_while(&b->generation, generation);
+        atomic_fetch_sub(&b->sleepers, 1);
+    }
+    atomic_fetch_add_explicit(&b->slept, now() - began, memory_order_relaxed);
 }
 
 static void run_step(const fnn_run *run, const fnn_step *step, int64_t batch, int thread, int threads,
@@ -191,7 +168,7 @@ void fnn_execute(fnn_run *run)
 {
     barrier b = {0};
     run->team = 1;
-    run->batches_done = run->batches_skipped = 0;
+    run->batches_done = run->batches_skipped = run->slept = 0;
 #ifdef _OPENMP
     if (run->threads > 1) {
 #pragma omp parallel num_threads(run->threads)
@@ -201,6 +178,7 @@ void fnn_execute(fnn_run *run)
             run->team = team;
             run_batches(run, omp_get_thread_num(), team, &b, &run->nonfinite);
         }
+        run->slept = b.slept;
         return;
     }
 #endif

@@ -46,12 +46,16 @@ cdef extern from "fastnn.h":
         int team
         int64_t batches_done
         int64_t batches_skipped
+        int64_t slept
 
     void fnn_execute(fnn_run *run) nogil
     const fnn_table *const *fnn_tables()
     int fnn_find(const fnn_table *table, const char *name)
     int fnn_has_openmp()
     int fnn_max_threads()
+    int fnn_in_parallel()
+    int fnn_try_threads(int count, int64_t stack_bytes) nogil
+    int fnn_start_team(int threads) nogil
     void fnn_release_threads()
 
 
@@ -107,6 +111,27 @@ def max_threads():
     return fnn_max_threads()
 
 
+def in_parallel():
+    """Whether the caller is in a parallel region already."""
+    return bool(fnn_in_parallel())
+
+
+def try_threads(int count, int64_t stack_bytes):
+    """Create `count` threads that live at the same time, and end them; returns how many there were."""
+    cdef int made
+    with nogil:
+        made = fnn_try_threads(count, stack_bytes)
+    return made
+
+
+def start_team(int threads):
+    """Have OpenMP create the calling thread's team, which then waits for work; returns its size."""
+    cdef int team
+    with nogil:
+        team = fnn_start_team(threads)
+    return team
+
+
 def release_threads():
     """End the idle threads that earlier runs of the calling thread left waiting for more work."""
     fnn_release_threads()
@@ -116,7 +141,7 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
             const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
             int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
             int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None):
-    """Run a lowered Program; returns (batches done, batches skipped, threads that ran).
+    """Run a lowered Program; returns (batches done, batches skipped, threads that ran, seconds they slept).
 
     With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
     whoever has all parts counts the iteration.
@@ -124,7 +149,7 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     cdef fnn_run run
     run.table = table_of(isa)
     if row_counts.shape[0] == 0 or steps.shape[0] == 0:
-        return row_counts.shape[0], 0, 1
+        return row_counts.shape[0], 0, 1, 0.0
     if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
             or workspace.shape[0] < threads * run.table.workspace_floats \
             or (nonfinite is not None and row_counts.shape[0] != 1) \
@@ -150,4 +175,4 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
         fnn_execute(&run)
     if run.part:
         nonfinite[0] = run.nonfinite
-    return run.batches_done, run.batches_skipped, run.team
+    return run.batches_done, run.batches_skipped, run.team, run.slept * 1e-9

@@ -6,6 +6,7 @@ Nothing is read or changed at import; environment variables are read when they a
 import functools
 import os
 import random
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ def set_num_threads(n: int | None) -> None:
     """Set how many threads training and prediction use; None returns to the default.
 
     Results are equal to the last bit for any number. An explicit number overrides every automatic
-    limit except those set through threadpoolctl.
+    limit except those set through threadpoolctl. Where the system cannot create so many, or other processes
+    keep their CPUs busy, fewer run.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def explicit_threads() -> int | None:
 
 
 def force_threads() -> bool:
-    """Whether ``FASTNN_FORCE_THREADS=1`` asks to share even the smallest step."""
+    """Whether ``FASTNN_FORCE_THREADS=1`` asks to share even the smallest step, however busy the machine is."""
     return os.environ.get("FASTNN_FORCE_THREADS") == "1"
 
 
@@ -158,9 +160,9 @@ def cgroup_cpus(root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc
         version2 = controllers == ""
         if not version2 and "cpu" not in controllers.split(","):
             continue
-        base = root if version2 else root / "cpu"
+        bases = [root] if version2 else [root / "cpu", root / controllers]
         inside = Path(path.lstrip("/"))
-        for folder in [base / inside, *(base / p for p in inside.parents)]:
+        for folder in (base / p for base in bases for p in (inside, *inside.parents)):
             try:
                 if version2:
                     quota, period = (folder / "cpu.max").read_text().split()
@@ -183,6 +185,17 @@ def physical_cores(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:
         except OSError:
             return None
     return len(siblings) or None
+
+
+@functools.cache
+def worker_stack_bytes() -> int:
+    """Stack of each thread that OpenMP creates, which also reads it once; 0 for the system's default."""
+    for name in ("OMP_STACKSIZE", "GOMP_STACKSIZE"):
+        found = re.fullmatch(r"\s*(\d+)\s*([BKMG]?)\s*", os.environ.get(name, ""), re.IGNORECASE)
+        if found:
+            size = int(found[1]) << {"B": 0, "K": 10, "M": 20, "G": 30}[found[2].upper() or "K"]
+            return size if size < 2**63 else 0
+    return 0
 
 
 # Random numbers

@@ -4,6 +4,8 @@ import functools
 import itertools
 import os
 import sys
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _native, config
+from .contention import Contention
 from .debug import CHECK_STEPS, TIME_STEPS, StepCheck, timings
 from .errors import unknown
 from .memory import Memory
@@ -41,6 +44,7 @@ AREA_DTYPE = np.dtype([("base", "u8"), ("per_row", "i8"), ("per_step", "i8")], a
 assert STEP_DTYPE.itemsize == _native.STEP_SIZE and AREA_DTYPE.itemsize == _native.AREA_SIZE
 
 NO_THREAD_LIMIT = 2**31 - 1
+SPARE_THREADS = 4  # that must be creatable beyond those of a team
 
 
 @dataclass
@@ -55,11 +59,14 @@ class Run:
         Batches that changed no weight because they were not finite.
     team : int
         Threads that ran.
+    slept : float
+        Seconds that they slept while they waited for one another, all together.
     """
 
     batches: int
     skipped: int
     team: int
+    slept: float = 0.0
 
 
 @dataclass
@@ -114,9 +121,9 @@ def current_isa() -> str:
 
 
 def team_size() -> int:
-    """Threads a run asks for: the configured number, less where OpenMP was limited since import."""
+    """Threads a run asks for: the configured number, less where OpenMP was limited."""
     threads, limit = config.num_threads(), _native.max_threads()
-    if limit < OPENMP_THREADS_AT_IMPORT:  # threadpoolctl or omp_set_num_threads
+    if limit != OPENMP_THREADS_AT_IMPORT or not config.explicit_threads():  # threadpoolctl or omp_set_num_threads
         threads = min(threads, limit)
     return threads if _native.has_openmp() else 1
 
@@ -124,11 +131,56 @@ def team_size() -> int:
 OPENMP_THREADS_AT_IMPORT = _native.max_threads()
 
 
+class Kept(threading.local):
+    """What OpenMP keeps for the calling thread from one parallel region to the next.
+
+    Attributes
+    ----------
+    team : int
+        Threads of its last team, the calling one included; they wait for more work.
+    most : int
+        The largest team to ask for, since a larger one was refused.
+    """
+
+    team = 1
+    most = NO_THREAD_LIMIT
+
+
+kept = Kept()
+creating = threading.RLock()  # a signal handler may fork in the middle
+
+
+def create_team(threads: int) -> int:
+    """Have OpenMP create a team of `threads`, or of as many as can be created, for the calling thread.
+
+    OpenMP ends the process when it fails to create a thread. So as many as it is going to create are created and
+    ended here first, and some more, for others may be creating threads at the same time. Inside of a parallel region of
+    somebody else, where OpenMP would create a team anew each time, the calling thread works alone.
+    """
+    if _native.in_parallel():
+        return 1
+    threads = min(threads, kept.most)
+    if threads > kept.team:
+        with creating:  # or what one thread tries would be what another one creates
+            missing = threads - kept.team
+            found = _native.try_threads(missing + SPARE_THREADS, config.worker_stack_bytes()) - SPARE_THREADS
+            kept.team = _native.start_team(kept.team + max(0, min(found, missing)))
+            if kept.team < threads:
+                threads = kept.most = kept.team
+    return threads
+
+
 @functools.cache
 def make_forks_safe() -> None:
     """Have a fork leave no team of threads behind: the child would wait for threads that it does not have."""
+
+    def prepare() -> None:
+        creating.acquire()
+        _native.release_threads()
+        kept.team, kept.most = Kept.team, Kept.most
+
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_native.release_threads)
+        os.register_at_fork(before=prepare, after_in_parent=creating.release, after_in_child=creating.release)
 
 
 def pieces(program: Program, single: bool) -> list[tuple[int, int, bool]]:
@@ -205,6 +257,7 @@ class NativeExecutor:
                 self._bound.append(i)
         # Taken by a call and put back after it, so that concurrent calls never share memory.
         self._workspaces: list[tuple[dict[int, np.ndarray], np.ndarray]] = []
+        self._contention = Contention()
 
     def _lower(self, lowered: Any, step: Any) -> None:
         program, row = self.program, OPS[step.op]
@@ -251,15 +304,16 @@ class NativeExecutor:
         on_nonfinite : {"raise", "skip"}
             Whether to stop before a batch that is not finite, or to go on without its update.
         threads : int, optional
-            Default: `team_size()`.
+            Default: `team_size()`, or fewer while the machine is busy (see `fastnn.contention`).
 
         Returns
         -------
         Run
         """
+        adaptive = not (self.serial or threads or config.force_threads())
         threads = 1 if self.serial else threads or team_size()
-        if threads > 1:
-            make_forks_safe()
+        if adaptive and threads > 1:
+            threads = self._contention.team(threads, time.perf_counter())
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
@@ -282,15 +336,30 @@ class NativeExecutor:
         if iteration is None:
             iteration = np.zeros(1, np.int64)
         call = Call(areas, first_rows, row_counts, scratch, threads, on_nonfinite == "skip", seed, iteration)
+        began = time.perf_counter()
         try:
             if self.in_pieces:
-                return self._run_in_pieces(call, Memory(program, self.variables, data, own))
-            if self.nanoseconds is not None:
-                self.rows_run.update(row_counts.tolist())
-            steps = self.steps.view(np.uint8)
-            return Run(*_native.execute(self.isa, program.rows, steps, *call.arguments(), nanoseconds=self.nanoseconds))
+                run = self._run_in_pieces(call, Memory(program, self.variables, data, own))
+            else:
+                if self.nanoseconds is not None:
+                    self.rows_run.update(row_counts.tolist())
+                run = self._execute(call, self.steps, nanoseconds=self.nanoseconds)
         finally:
             self._workspaces.append((own, scratch))
+        if adaptive:
+            ended = time.perf_counter()
+            self._contention.note(run.team, int(row_counts.sum()), ended - began, run.slept, ended)
+        return run
+
+    def _execute(self, call: Call, steps: np.ndarray, **options: Any) -> Run:
+        """Run steps in one call of C, on as many threads as there can be."""
+        if call.threads > 1:
+            make_forks_safe()
+            call.threads = create_team(call.threads)
+        run = Run(*_native.execute(self.isa, self.program.rows, steps.view(np.uint8), *call.arguments(), **options))
+        if run.team > 1:
+            kept.team = run.team  # OpenMP ends the threads that a smaller team leaves over
+        return run
 
     def print_timings(self) -> None:
         """Print what the steps took since the last time, if they are timed."""
@@ -301,8 +370,7 @@ class NativeExecutor:
 
     def _run_in_pieces(self, call: Call, memory: Memory) -> Run:
         """Run batch by batch, C and Python in turn."""
-        done = skipped = 0
-        team = 1
+        done, skipped, team, slept = 0, 0, 1, 0.0
         for batch, (first, rows) in enumerate(zip(call.first_rows.tolist(), call.row_counts.tolist(), strict=True)):
             nonfinite, updated = np.zeros(1, np.int32), False
             one = call.one_batch(batch, self.areas)
@@ -317,11 +385,8 @@ class NativeExecutor:
                 if step.in_python:
                     run_in_python(step, memory, batch, first, rows)
                 else:
-                    steps = self.steps[low:high].view(np.uint8)
-                    *_, used = _native.execute(
-                        self.isa, self.program.rows, steps, *one.arguments(), nonfinite=nonfinite
-                    )
-                    team = max(team, used)
+                    part = self._execute(one, self.steps[low:high], nonfinite=nonfinite)
+                    team, slept = max(team, part.team), slept + part.slept
                 if check:
                     check.after(step)
             skip = updated and bool(nonfinite[0])
@@ -329,7 +394,7 @@ class NativeExecutor:
                 break
             done, skipped = done + 1, skipped + skip
             call.iteration[0] += updated
-        return Run(done, skipped, team)
+        return Run(done, skipped, team, slept)
 
 
 class NumpyExecutor:
