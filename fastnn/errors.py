@@ -93,6 +93,12 @@ def not_provided(**arguments: Any) -> None:
             raise invalid(argument, show(value), "its default (not provided yet)", "leave it out")
 
 
+def missing_method(owner: object, method: str, fix: str = "write it with functions of fastnn.ops") -> Exception:
+    """Return the error for a class without a method that its base leaves to it."""
+    received = f"a class without a method {method.partition('(')[0]!r}"
+    return invalid(f"class {type(owner).__name__}", received, method, fix, NotImplementedError)
+
+
 def name_layer(error: Exception, layer: str) -> None:
     """Say in a four-part message which layer it happened in, unless it says so already."""
     if getattr(error, "parts", False) and f"layer {layer!r}" not in str(error):

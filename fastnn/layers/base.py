@@ -1,15 +1,16 @@
 """Layer: what all layers share."""
 
+import functools
 import inspect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from .. import config, initializers
-from ..errors import invalid, name_layer, show, unknown
+from .. import config, initializers, regularizers
+from ..errors import invalid, missing_method, name_layer, not_provided, show, unknown
 from ..ops.table import Shape
 from ..record import Recorder, Symbolic
 from ..registry import Configurable, snake_case
@@ -31,12 +32,38 @@ def reset_names() -> None:
     _names.clear()
 
 
+def parts_in(value: Any) -> Iterator["Layer | Variable"]:
+    """Layers and variables in a value, also in lists, tuples and dicts (not in sets, which have no order)."""
+    if isinstance(value, (Layer, Variable)):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from parts_in(item)
+
+
+def unique(items: Iterable[Any]) -> list[Any]:
+    """Each object once, where it comes first."""
+    return list({id(item): item for item in items}.values())
+
+
+def marking(build: Callable[..., None]) -> Callable[..., None]:
+    """A subclass's `build` that says when it is done that the layer is built, whoever called it."""
+
+    @functools.wraps(build)
+    def marked(self: "Layer", input_shape: Shape) -> None:
+        build(self, input_shape)
+        Layer.build(self, input_shape)
+
+    return marked
+
+
 class Layer(Configurable):
     """A function with weights, written once with `fastnn.ops`.
 
     A subclass makes its weights in ``build(input_shape)`` with `add_weight` and computes in
     ``call(x, training=None)`` with operators and functions of `fastnn.ops`. On arrays the call computes at
     once; while a model is recorded the same call writes the steps that run in C. Axis 0 is the batch.
+    Layers and variables that it keeps in its attributes, also in lists, tuples and dicts, are parts of it.
 
     Parameters
     ----------
@@ -80,16 +107,29 @@ class Layer(Configurable):
         self.build_shape: Shape | None = None
         self._output_shapes: dict[Shape, Shape] = {}
         self._own: list[Variable] = []
+        self._inside: list[Layer] = []
         self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
+        self._before_build: tuple[int, int, frozenset[Layer]] = 0, 0, frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = marking(cls.build)  # type: ignore[method-assign]
 
     # For subclasses
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of this shape (axis 0 is None)."""
+        for part in unique(self._parts()):
+            if isinstance(part, Layer):
+                self._inside = unique([*self._inside, part])
+            else:
+                self._own = unique([*self._own, part])
+        self.build_shape, self.built = tuple(input_shape), True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs with `fastnn.ops`: ``call(self, x)`` or ``call(self, x, training=None)``."""
-        raise NotImplementedError(f"layer class {type(self).__name__} has no call method")
+        raise missing_method(self, "call(self, x)")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the outputs for inputs of this shape; found by recording `call` unless a subclass says it."""
@@ -107,6 +147,13 @@ class Layer(Configurable):
                 "use its functions in call(), and return the result",
                 TypeError,
             )
+        if output.shape[:1] != (None,):
+            raise invalid(
+                f"output of layer {self.name!r}",
+                output,
+                "an array with the batch (None) as axis 0",
+                "compute along the other axes only",
+            )
         self._output_shapes[input_shape] = output.shape
         return output.shape
 
@@ -119,34 +166,40 @@ class Layer(Configurable):
 
     def add_weight(
         self,
-        shape: tuple[int, ...],
+        shape: tuple[int, ...] | None = (),
         initializer: Any = "glorot_uniform",
-        trainable: bool = True,
-        name: str = "weight",
-        regularizer: Any = None,
         dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: None = None,
+        name: str | None = None,
     ) -> Variable:
         """Make a variable of this layer.
 
         Parameters
         ----------
-        shape : tuple of int
+        shape : tuple of int, default ()
         initializer : str, Initializer or callable, default "glorot_uniform"
-        trainable : bool, default True
-        name : str
-        regularizer : callable, optional
-            Penalty of the weight, added to the loss.
         dtype : str, optional
             Default: `fastnn.config.floatx()`.
+        trainable : bool, default True
+        regularizer : str, Regularizer or callable, optional
+            Penalty of the weight, added to the loss.
+        constraint : None
+            Not provided yet.
+        name : str, default "weight"
         """
-        dtype = dtype or config.floatx()
+        not_provided(constraint=constraint)
+        dtype, name = dtype or config.floatx(), name or "weight"
+        shape = sample_shape(f"shape of {self.name}/{name}", shape or (), "pass the shape of the weight")
         initializer = initializers.get(initializer) or initializers.GlorotUniform()
-        value = np.asarray(initializer(tuple(shape), dtype=dtype))
-        if value.shape != tuple(shape):
+        regularizer = regularizers.get(regularizer)
+        value = np.asarray(initializer(shape, dtype=dtype))
+        if value.shape != shape:
             raise invalid(
                 f"initializer of {self.name}/{name}",
                 value,
-                f"an array of shape {tuple(shape)}",
+                f"an array of shape {shape}",
                 "return an array of the shape that it is called with",
             )
         variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
@@ -195,25 +248,37 @@ class Layer(Configurable):
     def ensure_built(self, input_shape: Shape) -> None:
         """Build once; an error leaves the layer as it was."""
         if not self.built:
+            unbuilt = frozenset(part for part in self._parts() if isinstance(part, Layer) and not part.built)
+            self._before_build = len(self._own), len(self._regularizers), unbuilt
             try:
                 self.build(input_shape)
             except BaseException:
                 self.unbuild()
                 raise
-            self.build_shape = input_shape
-            self.built = True
 
     def unbuild(self) -> None:
-        """Forget the weights; the next data make new ones."""
+        """Forget the weights that were made by building; the next data make new ones."""
+        own, regularizers, unbuilt = self._before_build
         self.built, self.build_shape = False, None
         self._output_shapes.clear()
-        self._own.clear()
-        self._regularizers.clear()
+        del self._own[own:], self._regularizers[regularizers:]
+        self._inside.clear()
+        for layer in unbuilt:
+            layer.unbuild()
+
+    def _parts(self) -> list["Layer | Variable"]:
+        """Layers and variables that this layer is made of."""
+        return list(parts_in(vars(self)))
+
+    def _layers(self) -> list["Layer"]:
+        """Layers inside this one, known once it is built."""
+        return self._inside
 
     @property
     def variables(self) -> list[Variable]:
-        """All variables, trainable or not, in the order they were made."""
-        return list(self._own)
+        """All variables, trainable or not: its own in the order they were made, then those of layers inside."""
+        inside = [v for layer in self._layers() for v in layer.variables]
+        return unique(self._own + inside) if inside else self._own.copy()
 
     @property
     def weights(self) -> list[Variable]:
@@ -221,7 +286,11 @@ class Layer(Configurable):
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        return [v for v in self.variables if v.trainable] if self.trainable else []
+        if not self.trainable:
+            return []
+        own = [v for v in self._own if v.trainable]
+        inside = [v for layer in self._layers() for v in layer.trainable_variables]
+        return unique(own + inside) if inside else own
 
     trainable_weights = trainable_variables
 
@@ -235,7 +304,7 @@ class Layer(Configurable):
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
         """Regularizers with the variables they apply to."""
-        return list(self._regularizers)
+        return unique([*self._regularizers, *(p for layer in self._layers() for p in layer.penalties)])
 
     @property
     def input_shape(self) -> Shape:
@@ -303,18 +372,14 @@ class Layer(Configurable):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def sample_shape(argument: str, shape: Any) -> tuple[int, ...]:
-    """The shape of one sample: a tuple of positive ints, also given as a list or a single int."""
+def sample_shape(
+    argument: str, shape: Any, fix: str = "pass the shape of one sample, such as (784,)"
+) -> tuple[int, ...]:
+    """A shape, usually of one sample: a tuple of positive ints, also given as a list or a single int."""
     dims = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     for n in dims:
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-            raise invalid(
-                argument,
-                show(shape),
-                "a tuple of positive integers",
-                "pass the shape of one sample, such as (784,)",
-                TypeError,
-            )
+            raise invalid(argument, show(shape), "a tuple of positive integers", fix, TypeError)
         if n < 1 or n >= 2**31:
-            raise invalid(argument, shape, "positive sizes below 2**31", "pass the shape of one sample, such as (784,)")
+            raise invalid(argument, shape, "positive sizes below 2**31", fix)
     return tuple(int(n) for n in dims)

@@ -56,19 +56,11 @@ class Model(Trainer):
             return super().__call__(x, training)
         return self.predict_on_batch(x)
 
-    @property
-    def variables(self) -> list[Variable]:
-        return [v for layer in self.layers for v in layer.variables]
+    def _parts(self) -> list[Layer | Variable]:
+        return [*self.layers]
 
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return [v for layer in self.layers for v in layer.trainable_variables] if self.trainable else []
-
-    trainable_weights = trainable_variables
-
-    @property
-    def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
-        return [p for layer in self.layers for p in layer.penalties]
+    def _layers(self) -> list[Layer]:
+        return self.layers
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by position."""
@@ -118,11 +110,6 @@ class Model(Trainer):
         itemsize = np.dtype(config.floatx()).itemsize
         text = summary_text(self.name, rows, trainable, total - trainable, line_length, kept, itemsize)
         (print_fn or print)(text)
-
-    def unbuild(self) -> None:
-        super().unbuild()
-        for layer in self.layers:
-            layer.unbuild()
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         for layer in self.layers:

@@ -70,6 +70,8 @@ class Sequential(Model):
                 "move it to the front",
             )
         shape, given = self.build_shape, layer.given_input_shape
+        if given is None and isinstance(layer, Model) and layer.built:
+            given = layer.input_shape[1:]
         if given is not None and not self.layers:
             if shape not in (None, (None, *given)):
                 raise invalid(
@@ -113,7 +115,7 @@ class Sequential(Model):
         try:
             layer.ensure_built(shape)
             return layer.compute_output_shape(shape)
-        except (ValueError, TypeError) as error:
+        except Exception as error:
             if not built:
                 layer.unbuild()
             if getattr(error, "parts", False):
