@@ -106,6 +106,14 @@ class Variable(Operators):
             )
         self._value[...] = value
 
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self._value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self._value - np.asarray(value))
+
     def __float__(self) -> float:
         return float(self._value)
 
