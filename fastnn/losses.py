@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import check_number, invalid, not_provided, show, unknown
+from .errors import check_number, invalid, missing_method, not_provided, show, unknown
 from .ops.table import Shape
+from .record import Symbolic
 from .registry import Configurable, function_name, make, spellings
 
 VALUES, LABELS = "values", "labels"
@@ -182,10 +183,12 @@ class Loss(Configurable):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per sample, written with `fastnn.ops`."""
-        raise NotImplementedError
+        raise missing_method(self, "call(self, y_true, y_pred)")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The reduced loss of arrays."""
+        """The reduced loss of arrays; in a function for `fastnn.value_and_grad`, of its arguments."""
+        if isinstance(y_pred, Symbolic):
+            return self._recorded(y_true, y_pred, sample_weight)
         y_pred = np.asarray(y_pred)
         if y_pred.dtype.kind != "f":
             y_pred = y_pred.astype(np.float32)
@@ -200,6 +203,15 @@ class Loss(Configurable):
             return values
         total = values.sum(dtype=np.float64)
         return values.dtype.type(total if self.reduction == "sum" else total / values.size)
+
+    def _recorded(self, y_true: Any, y_pred: Symbolic, sample_weight: Any) -> Symbolic:
+        """The reduced loss of symbolic arrays."""
+        values = self.call(align_target(y_true, y_pred.shape, self.target), y_pred)
+        if sample_weight is not None:
+            values = values * ops.reshape(sample_weight, (-1,) + (1,) * (values.ndim - 1))
+        if self.reduction in ("none", None):
+            return values
+        return ops.sum(values) if self.reduction == "sum" else ops.mean(values)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal loss."""
@@ -314,7 +326,7 @@ def checked_smoothing(value: Any) -> float:
     return check_number("label_smoothing", value, 0, "a number from 0 to 1", "pass for example 0.1", 1)
 
 
-def align_target(y: np.ndarray, prediction: Shape, target: str, argument: str = "y") -> np.ndarray:
+def align_target(y: Any, prediction: Shape, target: str, argument: str = "y") -> Any:
     """Give targets the shape that goes with predictions of a shape (Keras' rule for a last axis of 1)."""
     wanted = prediction if target == VALUES else prediction[:-1]
     fits = y.shape[1:] == wanted[1:]
