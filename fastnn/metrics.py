@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import initializers, losses, ops
-from .errors import check_number, invalid, not_provided, show
+from .errors import check_number, invalid, missing_method, not_provided, show
 from .losses import LABELS, VALUES, align_target
 from .ops.table import Shape
 from .registry import Names, function_name, make, snake_case, spellings
@@ -55,6 +55,11 @@ class Metric:
     dtype : None
         Not provided yet.
 
+    Raises
+    ------
+    NotImplementedError
+        The subclass has no `update_state` or no `result`.
+
     Attributes
     ----------
     target : {"values", "labels"}
@@ -82,13 +87,17 @@ class Metric:
 
     def __init__(self, name: str | None = None, dtype: None = None):
         not_provided(dtype=dtype)
+        for method in ("update_state(self, y_true, y_pred, sample_weight=None)", "result(self)"):
+            attribute = method.partition("(")[0]
+            if getattr(type(self), attribute) is getattr(Metric, attribute):
+                raise missing_method(self, method, "write it with NumPy")
         self.name = name or snake_case(type(self).__name__)
         self._variables: list[tuple[Variable, np.ndarray]] = []  # with their initial values
 
     def add_variable(self, shape: tuple[int, ...] = (), initializer: Any = "zeros", name: str = "total") -> Variable:
-        """A variable of this metric, which `reset_state` sets back to its initial value."""
+        """A float64 variable of this metric, which `reset_state` sets back to its initial value."""
         initial = initializers.get(initializer) or initializers.Zeros()
-        variable = Variable(initial(tuple(shape)), trainable=False, name=name)
+        variable = Variable(initial(tuple(shape)), trainable=False, name=name, dtype="float64")
         variable.path = f"{self.name}/{name}"
         self._variables.append((variable, variable.numpy()))
         return variable
@@ -110,7 +119,7 @@ class Metric:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Take in a batch and return the value so far."""
-        self.update_state(y_true, y_pred, sample_weight)
+        self.update_state(y_true, y_pred, *(() if sample_weight is None else (sample_weight,)))
         return float(self.result())
 
 

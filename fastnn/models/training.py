@@ -583,9 +583,9 @@ class Trainer(Layer):
             for metric, weighted in in_python:
                 for start, rows in zip(starts[: run.batches], counts, strict=False):
                     batch = order[first + start : first + start + rows]
-                    weights = prepared["weights"][batch] if weighted and "weights" in prepared else None
+                    weights = (prepared["weights"][batch],) if weighted and "weights" in prepared else ()
                     y_pred = bound[PREDICTIONS][start : start + rows]
-                    metric.update_state(prepared[f"y {metric.target}"][batch], y_pred, weights)
+                    metric.update_state(prepared[f"y {metric.target}"][batch], y_pred, *weights)
             self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], *count)
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, prepared, order[first:], starts, counts, run.batches)
