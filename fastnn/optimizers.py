@@ -5,13 +5,15 @@ slots, and which numbers change from step to step.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from . import ops, schedules
-from .errors import check_number, invalid, not_provided, show, unknown
+from .errors import check_number, invalid, missing_method, not_provided, show, unknown
 from .record import Recorder, Symbolic
 from .registry import Configurable, make, spellings
 from .variable import Variable
@@ -80,7 +82,7 @@ class Optimizer(Configurable):
         >>> v.numpy()
         array([0.5, 2.5], dtype=float32)
         """
-        raise NotImplementedError(f"optimizer class {type(self).__name__} has no update method")
+        raise missing_method(self, "update(self, w, g, slots, scalars)")
 
     def scalars(self, iteration: int, learning_rate: float) -> float:
         """The number that the update operation takes at an iteration (counted from 0)."""
@@ -162,7 +164,7 @@ class Optimizer(Configurable):
     def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]]) -> None:
         """Write the update steps of a training step."""
         scalars = recorder.step_input("learning rate", 1)
-        with recorder.updating():
+        with self._no_slots_on_error(), recorder.updating():
             for gradient, variable in gradients:
                 slots = {name: recorder.variable(slot) for name, slot in self.slots(variable).items()}
                 with recorder.label(variable.path.rpartition("/")[0]):
@@ -189,17 +191,30 @@ class Optimizer(Configurable):
         for g, v in pairs:
             if g.shape != v.shape:
                 raise invalid(f"gradient of {v.path!r}", g, f"shape {v.shape}", "pass one gradient per variable")
-        scalars = self.step_numbers(1)[0].astype(np.float32)
-        for g, v in pairs:
-            slots = self.slots(v)
-            values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars)
-            for target, value in zip((v, *slots.values()), self._updated(v, values), strict=True):
-                target.assign(value)
+        scalars = self.step_numbers(1)[0]
+        changes: list[tuple[Variable, Any]] = []
+        with self._no_slots_on_error():
+            for g, v in pairs:
+                slots = self.slots(v)
+                values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars.astype(v.dtype))
+                changes += zip((v, *slots.values()), self._updated(v, values), strict=True)
+        for target, value in changes:
+            target.assign(value)
         self._iterations += 1
+
+    @contextmanager
+    def _no_slots_on_error(self) -> Iterator[None]:
+        """An error inside leaves no slots that were not there before."""
+        known = dict(self._slots)
+        try:
+            yield
+        except BaseException:
+            self._slots = known
+            raise
 
     def _updated(self, variable: Variable, values: Any) -> list[Any]:
         """What `update` returned, as a list with the variable's new value first."""
-        found = [value for value in (values if isinstance(values, tuple) else (values,)) if value is not None]
+        found = [value for value in (values if isinstance(values, (tuple, list)) else (values,)) if value is not None]
         if len(found) != 1 + len(self.slot_names):
             raise invalid(
                 f"update of {type(self).__name__}",
@@ -207,6 +222,14 @@ class Optimizer(Configurable):
                 f"{1 + len(self.slot_names)}: the new value of the variable and of each of its slots",
                 "return them as a tuple in the order of slot_names",
             )
+        for name, value in zip(("variable", *self.slot_names), found, strict=True):
+            if getattr(value, "shape", ()) != variable.shape:
+                raise invalid(
+                    f"update of {type(self).__name__}",
+                    f"{show(value)} as the {name} for {variable.path!r}",
+                    f"shape {variable.shape}",
+                    "compute element by element, or reduce only what is broadcast again",
+                )
         return found
 
     def get_config(self) -> dict[str, Any]:
