@@ -16,7 +16,7 @@ import numpy as np
 from . import _native, config
 from .contention import Contention
 from .debug import CHECK_STEPS, TIME_STEPS, StepCheck, timings
-from .errors import unknown
+from .errors import name_layer, unknown
 from .memory import Memory
 from .ops.table import OPS
 from .plan import lowered_dims, plan
@@ -200,10 +200,12 @@ def pieces(program: Program, single: bool) -> list[tuple[int, int, bool]]:
 def run_in_python(step: Step, memory: Memory, batch: int, first: int, rows: int) -> None:
     """A step without a kernel: its reference on views of the memory."""
     ins = [None if i is None else memory.view(i, batch, first, rows) for i in step.ins]
-    for array in ins:
-        if array is not None:
-            array.flags.writeable = False
-    results = OPS[step.op].reference(*ins, **step.attrs)
+    try:
+        results = OPS[step.op].reference(*ins, **step.attrs)
+    except ValueError as error:
+        if step.label:
+            name_layer(error, step.label)
+        raise
     for i, result in zip(step.outs, results if isinstance(results, tuple) else (results,), strict=True):
         memory.view(i, batch, first, rows)[...] = result
 

@@ -35,7 +35,8 @@ def python_gradient(step, dy):
         )
     ins = [dy, *step.ins]
     shapes = tuple(x.shape for x in step.ins)
-    made = python_row(*ins, function=gradient, shapes=shapes, batch=first_batch([x.shape for x in ins]))
+    batch = first_batch([x.shape for x in ins])
+    made = python_row(*ins, function=gradient, shapes=shapes, batch=batch, optional=True)
     return list(made) if isinstance(made, tuple) else [made]
 
 
@@ -48,19 +49,23 @@ def python_gradient(step, dy):
     kind="python",
     serial=True,
 )
-def python_row(*arrays, function, shapes, batch=None, gradient=None):
-    """See `python`."""
-    results = function(*arrays)
+def python_row(*arrays, function, shapes, batch=None, gradient=None, optional=False):
+    """See `python`; with `optional`, None stands for zeros."""
+    views = [a[...] for a in arrays]
+    for view in views:
+        view.flags.writeable = False
+    results = function(*views)
     results = tuple(results) if isinstance(results, (tuple, list)) else (results,)
     rows = len(arrays[batch]) if batch is not None else 0
     wanted = [concrete(shape, rows) for shape in shapes]
-    given = [np.zeros(w) if r is None else np.asarray(r) for r, w in zip(results, wanted, strict=False)]
+    zeros = [r is None and optional for r in results]
+    given = [np.zeros(w) if z else np.asarray(r) for r, w, z in zip(results, wanted, zeros, strict=False)]
     if [r.shape for r in given if r.dtype.kind in "fiub"] != wanted or len(results) != len(wanted):
         raise invalid(
             f"result of {name_of(function)}",
-            " and ".join(map(show, results)),
+            " and ".join(map(show, results)) or "nothing",
             f"an array of numbers of shape {wanted[0]}" if len(wanted) == 1 else f"arrays of shapes {wanted}",
-            "return an array of that shape, or None for a gradient that is 0",
+            "return an array of that shape" + ", or None for a gradient that is 0" * optional,
         )
     return given[0] if len(given) == 1 else tuple(given)
 
