@@ -69,6 +69,7 @@ class ValueAndGrad:
             if not isinstance(entry, Variable):
                 check_integer("wrt", entry, 0, "variables and positions of arguments", "count arguments from 0")
         self.function, self.wrt = function, list(wrt)
+        self._positions = {entry for entry in wrt if not isinstance(entry, Variable)}
         self.calls = 0  # the masks of dropout differ from call to call
         self._executors: dict[Any, NativeExecutor | NumpyExecutor] = {}
 
@@ -100,12 +101,11 @@ class ValueAndGrad:
         }
         return found["value"][()], [found[f"gradient {i}"] for i in range(len(self.wrt))]
 
-    @staticmethod
-    def _array(i: int, value: Any) -> np.ndarray:
+    def _array(self, i: int, value: Any) -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub" or array.dtype == np.float16:
             raise invalid(f"argument {i}", show(value), "an array of numbers (no float16)", "convert it", TypeError)
-        integers = array.dtype.kind in "iu" and array.ndim > 0
+        integers = array.dtype.kind in "iu" and array.ndim > 0 and i not in self._positions
         return np.ascontiguousarray(array, np.int32 if integers else config.floatx()).reshape(array.shape)
 
     def _executor(self, arrays: list[np.ndarray], rows: int) -> NativeExecutor | NumpyExecutor:
