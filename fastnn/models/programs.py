@@ -1,6 +1,7 @@
 """How a model becomes a Program: one recording per mode."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +78,7 @@ def compile_program(
     dtype = config.floatx()
     with Recorder(rows, dtype) as recorder:
         if mode == PREDICT:
-            y_pred = model(recorder.rows_input("x", input_shape[1:]), training=False)
-            recorder.output(y_pred, "y")
+            recorder.output(predictions(model, recorder.rows_input("x", input_shape[1:]), False), "y")
         else:
             assert objective is not None
             record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
@@ -102,7 +102,7 @@ def record_objective(
         gather = {"uint8": ops.gather_uint8, "int32": ops.gather_int32}.get(dtype, ops.gather)
         return gather(recorder.data_input(name, shape, dtype), order)
 
-    y_pred = model(gathered("x", input_shape[1:], x_dtype), training=mode == TRAIN)
+    y_pred = predictions(model, gathered("x", input_shape[1:], x_dtype), mode == TRAIN)
     y_true = Targets(gathered, y_pred.shape, recorder.dtype)
     weights = gathered("weights", (), recorder.dtype) if weighted else None
 
@@ -124,6 +124,9 @@ def record_objective(
 
     if mode == TRAIN:
         variables = model.trainable_variables
+        if not variables:
+            advice = "set trainable = True on the model, or on those of its layers that shall learn"
+            warnings.warn(f"model {model.name!r} has no trainable weights and learns nothing; {advice}", stacklevel=2)
         seeds = [(values, ops.mean_seed(values, weights, mean=int(loss.reduction != "sum")))]
         seeds += [(penalty, ops.fill(penalty, value=1.0)) for penalty in penalties]
         gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
@@ -135,6 +138,19 @@ def record_objective(
         objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
     for i, penalty in enumerate(penalties):
         recorder.output(penalty, penalty_name(i), STEP)
+
+
+def predictions(model: Any, x: Symbolic, training: bool) -> Symbolic:
+    """The model's outputs, of the shape that memory is made for."""
+    y_pred: Symbolic = model(x, training=training)
+    if y_pred.shape != model.output_shape:
+        raise invalid(
+            f"output of model {model.name!r}",
+            y_pred,
+            f"shape {model.output_shape}, as compute_output_shape() of its layers says",
+            "correct that method of your layer, or leave it out",
+        )
+    return y_pred
 
 
 def symbolic(argument: str, values: Any, weights: Any) -> Symbolic:
