@@ -130,6 +130,14 @@ class Recorder:
     def variable(self, variable: Variable) -> Symbolic:
         """The symbol of a variable; the same one each time."""
         if id(variable) not in self._known:
+            if self.dtype == "float32" and variable.dtype not in (np.float32, np.int32):  # what C reads
+                raise invalid(
+                    f"variable {variable.path!r}",
+                    f"dtype {variable.dtype}",
+                    "float32 (or int32), the type of this run",
+                    "make it with that dtype, or call config.set_floatx('float64') for the run as well",
+                    TypeError,
+                )
             symbol = self._area(VARIABLE, variable.path, variable.shape, str(variable.dtype))
             self._known[id(variable)] = symbol
             self.variables.append(variable)
@@ -137,7 +145,7 @@ class Recorder:
 
     def constant(self, value: Any) -> Symbolic:
         """A fixed array, kept with the program."""
-        return self.variable(Variable(np.asarray(value, self.dtype), trainable=False, name="constant"))
+        return self.variable(Variable(value, trainable=False, name="constant", dtype=self.dtype))
 
     def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
         """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""
