@@ -79,7 +79,7 @@ def python(function: Callable[..., Any], *inputs: Any, shape: Any = None, gradie
     Parameters
     ----------
     function : callable
-        ``function(*inputs)`` returns an array. The inputs are arrays that must not be changed.
+        ``function(*inputs)`` returns an array. The inputs are read-only and of this call: copy what is kept.
     *inputs : array
     shape : tuple of int, optional
         Shape of the result, -1 or None for the batch; default: that of the first input.
