@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import config
 from .errors import invalid, show
 from .ops.operators import Operators
 from .program import ALIGNMENT
@@ -43,7 +44,7 @@ class Variable(Operators):
         Whether optimizers may change it.
     name : str, default "variable"
     dtype : str, optional
-        Default: that of `value` for floating arrays, else float32.
+        Default: `config.floatx()`, which C computes with.
 
     Attributes
     ----------
@@ -60,13 +61,7 @@ class Variable(Operators):
 
     def __init__(self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None):
         value = np.asarray(value)
-        if dtype is None:
-            dtype = (
-                str(value.dtype)
-                if isinstance(value, np.ndarray) and value.dtype in (np.float32, np.int64)
-                else "float32"
-            )
-        self._value = aligned_empty(value.shape, dtype)
+        self._value = aligned_empty(value.shape, dtype or config.floatx())
         self._value[...] = value
         self.trainable = trainable
         self.name = name
