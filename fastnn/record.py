@@ -13,7 +13,7 @@ from . import ops, variable
 from .errors import invalid
 from .ops.layout import Shape
 from .ops.operators import Operators
-from .ops.table import Op
+from .ops.table import Op, as_array
 from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
 from .variable import Variable
 
@@ -49,6 +49,17 @@ class Symbolic(Operators):
             "use functions of fastnn.ops instead of if/while on values",
             TypeError,
         )
+
+    def __float__(self) -> float:
+        raise invalid(
+            "conversion of a symbolic array to a number",
+            self,
+            "a value that is known while the model is recorded",
+            "use functions of fastnn.ops, not those of math",
+            TypeError,
+        )
+
+    __int__ = __float__  # type: ignore[assignment]
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise invalid(
@@ -145,7 +156,7 @@ class Recorder:
 
     def constant(self, value: Any) -> Symbolic:
         """A fixed array, kept with the program."""
-        return self.variable(Variable(value, trainable=False, name="constant", dtype=self.dtype))
+        return self.variable(Variable(as_array(value), trainable=False, name="constant", dtype=self.dtype))
 
     def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
         """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""

@@ -110,18 +110,25 @@ class Variable(Operators):
         self.assign(self._value - np.asarray(value))
 
     def __float__(self) -> float:
-        return float(self._value)
+        return float(self._now("conversion to a number"))
+
+    def __bool__(self) -> bool:
+        return bool(self._now("condition"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if recording.recorder is not None:  # its value would become a constant of the program
+        return np.array(self._now("array conversion"), dtype=dtype, copy=copy)
+
+    def _now(self, use: str) -> np.ndarray:
+        """The value, unless a program is being recorded, in which it would become a constant."""
+        if recording.recorder is not None:
             raise invalid(
-                f"array conversion of variable {self.path!r}",
+                f"{use} of variable {self.path!r}",
                 "a call while a model is recorded",
                 "functions of fastnn.ops, which follow the variable",
                 "use them instead of NumPy's, or variable.numpy() for its value of this moment",
                 TypeError,
             )
-        return np.array(self._value, dtype=dtype, copy=copy)
+        return self._value
 
     def __repr__(self) -> str:
         return f"<Variable {self.path} shape={self.shape} dtype={self.dtype} trainable={self.trainable}>"

@@ -150,7 +150,8 @@ def flat(x):
 
 
 def matmul_shape(a, b):
-    if len(a) < 2 or len(b) < 2 or a[-1] != b[-2] or a[-1] is None or b[-1] is None:
+    fits = len(a) > 1 and len(b) > 1 and a[-1] == b[-2] and None not in (a[-1], b[-1])
+    if not fits or (a[-2] is None and len(b) > 2):
         raise invalid(
             "matmul",
             f"shapes {a} and {b}",

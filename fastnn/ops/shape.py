@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import check_integer, invalid, show
 from .layout import AXES, Batch, Layout, Shape, broadcast, count, elements, merged, reads, reshaped, row_major
-from .table import op
+from .table import as_array, find_recorder, op, together
 
 __all__ = [
     "broadcast_like",
@@ -49,7 +49,7 @@ def as_given(shape: Shape) -> tuple[int, ...]:
 
 
 def array(x: Any) -> Any:
-    return x if hasattr(x, "shape") else np.asarray(x)
+    return x if hasattr(x, "shape") else as_array(x)
 
 
 def checked_shape(x: Any, shape: Any) -> tuple[int, ...]:
@@ -195,7 +195,7 @@ def transpose(x, axes=None):
     """
     x = array(x)
     ndim = len(x.shape)
-    order = tuple(range(ndim))[::-1] if axes is None else tuple(axes)
+    order = range(ndim)[::-1] if axes is None else axes if isinstance(axes, (tuple, list)) else ()
     order = tuple(checked_axis(i, ndim) for i in order)
     if sorted(order) != list(range(ndim)) or (batched(x.shape) and order[0] != 0):
         batch = ", the batch (0) first" if batched(x.shape) else ""
@@ -298,11 +298,11 @@ def get_item(x, index):
             continue
         n = x.shape[axis]
         if n is None:
-            if i != builtins.slice(None):
+            if not isinstance(i, builtins.slice) or i != builtins.slice(None):
                 raise invalid("index", show(i), "':' for the batch", "take all samples")
             part = (0, -1, 1)
         elif isinstance(i, builtins.slice):
-            start, stop, step = i.indices(n)
+            start, stop, step = checked_slice(i, n)
             part = (start, len(range(start, stop, step)), step)
         else:
             part = (checked_position(i, n, axis), 1, 1)
@@ -312,7 +312,8 @@ def get_item(x, index):
         axis += 1
     starts, sizes, steps = zip(*parts, strict=True) if parts else ((), (), ())
     whole = all(part == (0, n, 1) or n is None for part, n in zip(parts, x.shape, strict=True))
-    cut = x if whole else slice_row(x, starts=starts, sizes=sizes, steps=steps)
+    recorded = find_recorder((x,)) is not None
+    cut = x if whole and recorded else slice_row(x, starts=starts, sizes=sizes, steps=steps)
     return cut if as_given(cut.shape) == tuple(shape) else reshape(cut, tuple(shape))
 
 
@@ -320,6 +321,15 @@ def checked_position(i: Any, n: int, axis: int) -> int:
     """A position along an axis of size n, counted from 0."""
     expected = f"an integer from {-n} to {n - 1}, a slice, '...' or None along axis {axis}"
     return check_integer("index", i, -n, expected, "choose a position that the array has", n - 1) % n
+
+
+def checked_slice(i: Any, n: int) -> tuple[int, int, int]:
+    """Start, stop and step of a slice along an axis of size n."""
+    try:
+        return i.indices(n)
+    except (TypeError, ValueError) as error:
+        expected = "a slice of integers, its step not 0"
+        raise invalid("index", show(i), expected, "correct the slice", type(error)) from None
 
 
 def slice(inputs, start_indices, shape):
@@ -356,9 +366,15 @@ def slice(inputs, start_indices, shape):
 # Repetition
 
 
+def repeated_shape(x, like):
+    if together(x, like) != like:
+        raise invalid("array", f"shape {x}", f"one that broadcasts to {like}", "reduce or reshape it")
+    return like
+
+
 @op(
     **columns,
-    shape=lambda x, like: like,
+    shape=repeated_shape,
     grad=lambda step, dy: [dy, None],
     example=lambda rng, rows, width: ((rng.standard_normal((3, 1)), rng.standard_normal((rows, 3, width))), {}),
     view=lambda ins, out: broadcast(ins[0], out),

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid
+from ..errors import invalid, show
 from .layout import Batch, Layout, Shape, count
 
 EPSILON = float(np.finfo(np.float32).eps)
@@ -151,6 +151,8 @@ class Op:
 
     def output_shapes(self, *shapes: Shape | None, **attrs: Any) -> list[Shape]:
         """Shapes of the outputs as a list, or the error of a wrong shape."""
+        if shapes and (shapes[0] is None or (self.shape is together and None in shapes)):
+            raise no_array("None")
         result = self.shape(*shapes, **attrs)
         return result if isinstance(result, list) else [result]
 
@@ -217,9 +219,24 @@ def find_recorder(args: tuple[Any, ...]) -> Any:
     return None
 
 
+def as_array(value: Any) -> np.ndarray:
+    """The value as a NumPy array of numbers, or the error."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
+    if array.dtype.kind not in "fiub":
+        raise no_array(show(value))
+    return array
+
+
+def no_array(received: str) -> Exception:
+    return invalid("array", received, "real numbers", "pass an array, a variable or a number", TypeError)
+
+
 def as_arrays(args: tuple[Any, ...]) -> list[np.ndarray | None]:
     """The arguments of a call on arrays as NumPy arrays; None stays. A Python number takes the arrays' type."""
-    arrays = [a if a is None or isinstance(a, (bool, int, float)) else np.asarray(a) for a in args]
+    arrays = [a if a is None or isinstance(a, (bool, int, float)) else as_array(a) for a in args]
     given = [a for a in arrays if a is not None]
     return [np.asarray(a, np.result_type(*given)) if isinstance(a, (bool, int, float)) else a for a in arrays]
 
