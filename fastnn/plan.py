@@ -5,6 +5,7 @@ Each pass takes the steps and returns fewer, fused or annotated ones; none of th
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,19 @@ def merge_twins(program: Program) -> list[Step]:
     return program.steps
 
 
+def shown_by_views(program: Program) -> dict[int, int]:
+    """For each view the number of the buffer whose memory it shows."""
+    shown: dict[int, int] = {}
+    for step in program.steps:
+        if OPS[step.op].view and step.ins[0] is not None:
+            shown[step.outs[0]] = shown.get(step.ins[0], step.ins[0])
+    return shown
+
+
 def fuse_biases(program: Program) -> list[Step]:
-    """Make ``x @ w + b`` the one kernel that a dense layer is."""
+    """Make ``x @ w + b`` the one kernel that a dense layer is, unless x or w changes before the bias is added."""
     readers = Counter(i for step in program.steps for i in step.ins)
+    shown = shown_by_views(program)
     makers: dict[int, Step] = {}
     kept: list[Step] = []
     for step in program.steps:
@@ -110,13 +121,20 @@ def fuse_biases(program: Program) -> list[Step]:
                 and readers[i] == 1
                 and program.buffers[i].area is None
                 and program.buffers[bias].shape == program.buffers[i].shape[-1:]
+                and not any(shown.get(j, j) in s.outs for j in maker.ins if j is not None for s in after(kept, maker))
             ):
                 kept = [s for s in kept if s is not maker]  # the bias may have been made after it
-                step = Step("dense", (*maker.ins[:2], bias), step.outs, maker.attrs, step.label or maker.label)
+                label = step.label or maker.label
+                step = replace(step, op="dense", ins=(*maker.ins[:2], bias), attrs=maker.attrs, label=label)
                 break
         kept.append(step)
         makers.update(dict.fromkeys(step.outs, step))
     return kept
+
+
+def after(steps: list[Step], step: Step) -> list[Step]:
+    """The steps behind one of them."""
+    return steps[next(number for number, s in enumerate(steps) if s is step) + 1 :]
 
 
 def fuse_epilogues(program: Program) -> list[Step]:
@@ -149,6 +167,7 @@ def write_through(program: Program) -> list[Step]:
     The step itself may read the target, element by element, but not through a view; between the two nobody
     else may touch it, and whoever reads the result reads the target from then on.
     """
+    shown = shown_by_views(program)
     made: dict[int, int] = {}
     dropped = set()
     for number, step in enumerate(program.steps):
@@ -158,11 +177,12 @@ def write_through(program: Program) -> list[Step]:
             maker, between, after = program.steps[at], program.steps[at + 1 : number], program.steps[number + 1 :]
             if (
                 OPS[maker.op].dims is elements
+                and not OPS[maker.op].view
                 and maker.update == step.update
                 and program.buffers[source].area is None
                 and program.buffers[source].shape == program.buffers[target].shape
-                and not any(OPS[program.steps[made[i]].op].view for i in maker.ins if i in made)
-                and not any(target in (*s.ins, *s.outs) for s in between)
+                and not any(shown.get(i) == target for i in maker.ins if i is not None)
+                and not any(shown.get(i, i) == target for s in between for i in (*s.ins, *s.outs) if i is not None)
                 and not any(target in s.outs for s in after)
             ):
                 maker.outs = (target,)
@@ -173,10 +193,28 @@ def write_through(program: Program) -> list[Step]:
     return [step for number, step in enumerate(program.steps) if number not in dropped]
 
 
+def outlived(program: Program) -> set[int]:
+    """The views that are still read when, or after, the variable that they show gets a new value."""
+    shown = shown_by_views(program)
+    made: dict[int, int] = {}
+    written: dict[int, int] = {}
+    found = set()
+    for number, step in enumerate(program.steps):
+        for i in step.ins:
+            if i in shown and (shown[i] in step.outs or written.get(shown[i], -1) > made[i]):
+                found.add(i)
+        (made if OPS[step.op].view else written).update(dict.fromkeys(step.outs, number))
+    return found
+
+
 def resolve_views(program: Program) -> None:
-    """Drop the steps that only show an array in another way; copy one where a kernel needs it in one piece."""
+    """Drop the steps that only show an array in another way.
+
+    A copy takes its place where a kernel needs the array in one piece, or somebody its old value.
+    """
     kept: list[Step] = []
     copies: dict[int, int] = {}
+    old = outlived(program)
 
     def layout(i: int) -> Layout:
         return program.buffers[i].layout or row_major(program.buffers[i].shape)
@@ -191,6 +229,7 @@ def resolve_views(program: Program) -> None:
 
     for step in program.steps:
         row = OPS[step.op]
+        step.ins = tuple(copies[i] if i in old else i for i in step.ins)
         if row.view is None:
             step.ins = tuple(
                 i if i is None or row.reads(k, layout(i), step.attrs) else in_one_piece(i, step.label)
@@ -206,6 +245,8 @@ def resolve_views(program: Program) -> None:
             shown = row.view([layout(source)], out.shape, **step.attrs)
         root = program.buffers[source].root
         out.view, out.root, out.layout = step, source if root is None else root, shown
+        if step.outs[0] in old:
+            in_one_piece(step.outs[0], step.label)
     program.steps = kept
 
 
