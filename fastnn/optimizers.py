@@ -170,7 +170,11 @@ class Optimizer(Configurable):
                 with recorder.label(variable.path.rpartition("/")[0]):
                     w = recorder.variable(variable)
                     values = self._updated(variable, self.update(w, gradient, slots, scalars))
-                    for target, value in zip((w, *slots.values()), values, strict=True):
+                    targets = [w, *slots.values()]
+                    for k, (target, value) in enumerate(zip(targets, values, strict=True)):
+                        if value is not target and any(value is other for other in targets):
+                            values[k] = ops.copy(value)  # before it is given a new value itself
+                    for target, value in zip(targets, values, strict=True):
                         if value is not target:  # else an operation in place has changed it already
                             ops.assign(target, value)
 
@@ -197,7 +201,8 @@ class Optimizer(Configurable):
             for g, v in pairs:
                 slots = self.slots(v)
                 values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars.astype(v.dtype))
-                changes += zip((v, *slots.values()), self._updated(v, values), strict=True)
+                copies = map(np.array, self._updated(v, values))  # one may be the old value of the variable
+                changes += zip((v, *slots.values()), copies, strict=True)
         for target, value in changes:
             target.assign(value)
         self._iterations += 1
