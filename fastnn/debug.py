@@ -9,9 +9,13 @@ from .errors import NonFiniteError, invalid
 from .memory import Memory
 from .ops.table import OPS, Op, concrete
 from .program import ARENA, DATA, Program, Step
+from .variable import aligned_empty
 
 # Levels; 1 prints the plan of every program that is made.
 TIME_STEPS, CHECK_STEPS = 2, 3
+
+GUARD, GUARD_BYTE = 4096, 0xA5  # so many bytes on both sides of an array
+FIX = "run show_config() and report it with the plan (FASTNN_DEBUG=1)"
 
 
 # Level 2
@@ -78,23 +82,68 @@ def expected(
     return wanted, allowed
 
 
+class GuardedMemory(Memory):
+    """A copy of a program's memory in which all that a step may write lies between bytes that none may touch."""
+
+    def __init__(self, memory: Memory):
+        self.program, self.originals = memory.program, memory.arrays
+        self.guards: list[tuple[str, np.ndarray]] = []
+        self.arrays = [
+            array if array is None or area.kind == DATA else self._guarded(area.name, array)
+            for area, array in zip(self.program.areas, memory.arrays, strict=True)
+        ]
+
+    def _guarded(self, name: str, array: np.ndarray) -> np.ndarray:
+        whole = aligned_empty((array.nbytes + 2 * GUARD,), np.uint8)
+        whole[...] = GUARD_BYTE
+        copy = whole[GUARD : GUARD + array.nbytes].view(array.dtype).reshape(array.shape)
+        copy[...] = array
+        self.guards += [(name, whole[:GUARD]), (name, whole[GUARD + array.nbytes :])]
+        return copy
+
+    def put_back(self) -> None:
+        """Have the originals hold what the steps wrote."""
+        for original, array in zip(self.originals, self.arrays, strict=True):
+            if original is not None and array is not None and original.tobytes() != array.tobytes():
+                original[...] = array
+
+
 class StepCheck:
     """Looks at each step of one batch as it runs alone.
 
-    Every step must write its outputs, within the tolerance of its row, and no other byte of the program's
-    memory; and it must not turn finite numbers into NaN or infinity. Before the first step the arena is
-    filled with NaN, so that a step that reads what nobody wrote is found as well.
+    Every step must find its inputs in the arena as they were written, and write its outputs, within the tolerance
+    of its row, and no other byte of the program's memory; and it must not turn finite numbers into NaN or infinity.
     """
 
-    def __init__(self, memory: Memory, batch: int, first: int, rows: int, seed: int, iteration: int):
+    def __init__(self, memory: GuardedMemory, batch: int, first: int, rows: int, seed: int, iteration: int):
         self.memory, self.program = memory, memory.program
         self.place, self.seed, self.iteration = (batch, first, rows), seed, iteration
-        for area, array in zip(self.program.areas, memory.arrays, strict=True):
+        self.owners: dict[int, np.ndarray] = {}  # whose each byte of an arena is
+        for number, (area, array) in enumerate(zip(self.program.areas, memory.arrays, strict=True)):
             if area.kind == ARENA and array is not None:
-                array[...] = 0xFF
+                array[...] = 0xFF  # NaN
+                self.owners[number] = np.full(array.size, -1, np.int32)
+
+    def _owned(self, i: int) -> tuple[int, np.ndarray]:
+        """The buffer that i is or shows, and the owners of its bytes."""
+        root = self.program.buffers[i].root
+        root = i if root is None else root
+        buffer = self.program.buffers[root]
+        owners = self.owners.get(buffer.area, np.full(0, root))
+        return root, owners[buffer.offset : buffer.offset + buffer.nbytes(self.place[2])]
+
+    def _where(self, step: Step) -> str:
+        number = next(n for n, s in enumerate(self.program.steps) if s is step)
+        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
+        return f"step {number}, {name}" + (f" of layer {step.label!r}" if step.label else "")
 
     def before(self, step: Step) -> None:
         """Keep the inputs, and all memory that a step may write."""
+        for i in step.ins:
+            root, owners = self._owned(i) if i is not None else (0, np.empty(0))
+            if (owners != root).any():
+                received = f"an input, %{i}, in memory that nobody wrote, or somebody else after it"
+                raise invalid(self._where(step), received, "inputs as they were written", FIX, RuntimeError)
         self.ins = [None if i is None else self.memory.view(i, *self.place).copy() for i in step.ins]
         self.kept = [
             None if array is None or area.kind == DATA else array.copy()
@@ -103,10 +152,7 @@ class StepCheck:
 
     def after(self, step: Step) -> None:
         """Raise the error of the first difference."""
-        row, number = OPS[step.op], self.program.steps.index(step)
-        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
-        where = f"step {number}, {name}" + (f" of layer {step.label!r}" if step.label else "")
-        fix = "run show_config() and report it with the plan (FASTNN_DEBUG=1)"
+        row, where = OPS[step.op], self._where(step)
         outs = [self.memory.view(i, *self.place).copy() for i in step.outs]
 
         # Everything but the outputs put back to what it was, nothing else may differ.
@@ -116,12 +162,15 @@ class StepCheck:
         self.memory.arrays = now
         for area, array, kept in zip(self.program.areas, now, self.kept, strict=True):
             if array is not None and kept is not None and array.tobytes() != kept.tobytes():
-                raise invalid(where, f"bytes changed in {area.name!r}", "only its outputs changed", fix, RuntimeError)
-        if step.in_python or not step.outs:
-            return
+                raise invalid(where, f"bytes changed in {area.name!r}", "only its outputs changed", FIX, RuntimeError)
+        for name, guard in self.memory.guards:
+            if (guard != GUARD_BYTE).any():
+                raise invalid(where, f"bytes changed outside {name!r}", "only its outputs changed", FIX, RuntimeError)
+        for i in step.outs:
+            root, owners = self._owned(i)
+            owners[...] = root
 
         with np.errstate(all="ignore"):
-            wanted, allowed = expected(row, step, self.ins, self.seed, self.iteration)
             floats = [a for a in self.ins if a is not None and a.dtype.kind == "f"]
             if all(np.isfinite(a).all() for a in floats) and not all(np.isfinite(o).all() for o in outs):
                 error = invalid(
@@ -132,6 +181,9 @@ class StepCheck:
                     RuntimeError,
                 )
                 raise NonFiniteError(str(error), self.iteration, step.label or None)
+            if step.in_python or not step.outs:
+                return
+            wanted, allowed = expected(row, step, self.ins, self.seed, self.iteration)
             for out, want, bound in zip(outs, wanted, allowed, strict=True):
                 difference = np.where(out == want, 0, np.abs(as_float64(out) - want))
                 wrong = ~(difference <= bound) & ~(np.isnan(out) & np.isnan(want))
@@ -141,6 +193,6 @@ class StepCheck:
                         where,
                         f"{out[worst]!s} at {tuple(map(int, worst))}, one of {int(wrong.sum())} wrong elements",
                         f"{want[worst]!s} within {np.broadcast_to(bound, out.shape)[worst]:.2g}",
-                        fix,
+                        FIX,
                         RuntimeError,
                     )

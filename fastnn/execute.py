@@ -15,7 +15,7 @@ import numpy as np
 
 from . import _native, config
 from .contention import Contention
-from .debug import CHECK_STEPS, TIME_STEPS, StepCheck, timings
+from .debug import CHECK_STEPS, TIME_STEPS, GuardedMemory, StepCheck, timings
 from .errors import name_layer, unknown
 from .memory import Memory
 from .ops.table import OPS
@@ -273,7 +273,12 @@ class NativeExecutor:
         lowered["attrs"][: len(numbers)] = numbers
         lowered["barrier"], lowered["stage"] = step.barrier, step.update
         lowered["threads"] = 1 if step.serial else NO_THREAD_LIMIT
-        dims, lowered["batch_dims"] = lowered_dims(row, program, step)
+        try:
+            dims, lowered["batch_dims"] = lowered_dims(row, program, step)
+        except ValueError as error:  # more axes than a kernel walks over
+            if step.label:
+                name_layer(error, step.label)
+            raise
         lowered["dims"][: len(dims)], lowered["dim_count"] = dims, len(dims)
         args = lowered["args"]
         args["area"] = -1
@@ -340,11 +345,13 @@ class NativeExecutor:
         call = Call(areas, first_rows, row_counts, scratch, threads, on_nonfinite == "skip", seed, iteration)
         began = time.perf_counter()
         try:
-            if self.in_pieces:
+            if self.nanoseconds is not None:
+                self.rows_run.update(row_counts.tolist())
+            if self.checked:
+                run = self._run_checked(call, Memory(program, self.variables, data, own))
+            elif self.in_pieces:
                 run = self._run_in_pieces(call, Memory(program, self.variables, data, own))
             else:
-                if self.nanoseconds is not None:
-                    self.rows_run.update(row_counts.tolist())
                 run = self._execute(call, self.steps, nanoseconds=self.nanoseconds)
         finally:
             self._workspaces.append((own, scratch))
@@ -370,13 +377,26 @@ class NativeExecutor:
             self.nanoseconds[:] = 0
             self.rows_run.clear()
 
+    def _run_checked(self, call: Call, memory: Memory) -> Run:
+        """Run step by step on a copy of the memory, and put back what it became."""
+        guarded = GuardedMemory(memory)
+        for i, array in enumerate(guarded.arrays):
+            if array is not None:
+                call.areas["base"][i] = address(array)
+        try:
+            return self._run_in_pieces(call, guarded)
+        finally:
+            guarded.put_back()
+
     def _run_in_pieces(self, call: Call, memory: Memory) -> Run:
         """Run batch by batch, C and Python in turn."""
         done, skipped, team, slept = 0, 0, 1, 0.0
         for batch, (first, rows) in enumerate(zip(call.first_rows.tolist(), call.row_counts.tolist(), strict=True)):
             nonfinite, updated = np.zeros(1, np.int32), False
             one = call.one_batch(batch, self.areas)
-            check = StepCheck(memory, batch, first, rows, call.seed, int(call.iteration[0])) if self.checked else None
+            check = None
+            if isinstance(memory, GuardedMemory):
+                check = StepCheck(memory, batch, first, rows, call.seed, int(call.iteration[0]))
             for low, high, updates in self.pieces:
                 step = self.program.steps[low]
                 updated |= updates
@@ -384,10 +404,14 @@ class NativeExecutor:
                     break
                 if check:
                     check.before(step)
+                times = None if self.nanoseconds is None else self.nanoseconds[low:high]
                 if step.in_python:
+                    began = time.perf_counter_ns()
                     run_in_python(step, memory, batch, first, rows)
+                    if times is not None:
+                        times += time.perf_counter_ns() - began
                 else:
-                    part = self._execute(one, self.steps[low:high], nonfinite=nonfinite)
+                    part = self._execute(one, self.steps[low:high], nanoseconds=times, nonfinite=nonfinite)
                     team, slept = max(team, part.team), slept + part.slept
                 if check:
                     check.after(step)
