@@ -10,8 +10,9 @@ from fastnn import ops
 from fastnn.execute import NativeExecutor, available_isas, has_openmp
 from fastnn.ops.table import OPS, Op
 from fastnn.plan import plan
-from fastnn.program import DATA
+from fastnn.program import DATA, STEP
 from fastnn.record import Recorder
+from fastnn.variable import Variable
 
 ISAS = available_isas()
 KERNEL_ROWS = sorted(name for name, row in OPS.items() if row.kernel is not None)
@@ -121,6 +122,32 @@ def kernel(
     run = executor.run(data, one, one + 1, seed=seed, iteration=np.array([iteration]), threads=threads)
     assert run.team == (threads if has_openmp() and not row.serial else 1)
     return results
+
+
+def computed(function: Any, *arrays: Any, isa: str = ISAS[0], threads: int = 1) -> list[np.ndarray]:
+    """Results of a function of variables, in C."""
+    recorder, variables = Recorder(1), [Variable(a) for a in arrays]
+    with recorder:
+        made = function(*variables)
+        for i, symbol in enumerate(made if isinstance(made, list) else [made]):
+            recorder.output(symbol, f"y{i}", STEP)
+    program = plan(recorder.program(), force_threads=True)
+    results = [np.full((1, *area.shape), 77, area.dtype) for area in program.areas if area.kind == STEP]
+    data, one = {f"y{i}": y for i, y in enumerate(results)}, np.zeros(1, np.int64)
+    NativeExecutor(program, recorder.variables, isa).run(data, one, one + 1, threads=threads)
+    return [y[0] for y in results]
+
+
+def gradients(function: Any, *arrays: Any, seed: float = 1.0) -> list[Any]:
+    """By each array, as lists."""
+
+    def derived(*variables):
+        y = function(*variables)
+        recorder = y.recorder
+        symbols = [recorder.variable(v) for v in variables]
+        return recorder.gradients([(y, recorder.constant(np.full(y.shape, seed)))], symbols)
+
+    return [g.tolist() for g in computed(derived, *arrays)]
 
 
 def name_of(ins: list[Any], out: Any) -> str:

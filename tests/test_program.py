@@ -13,12 +13,12 @@ from harness import same_bits
 
 import fastnn
 from fastnn import ops
-from fastnn.execute import NativeExecutor
+from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense, Dropout
 from fastnn.ops.table import OPS
-from fastnn.optimizers import SGD
+from fastnn.optimizers import SGD, Optimizer
 from fastnn.plan import place_views, plan, resolve_views
-from fastnn.program import ALIGNMENT, ARENA, Area
+from fastnn.program import ALIGNMENT, ARENA, ROWS, STEP, Area
 from fastnn.record import Recorder
 from fastnn.variable import Variable
 
@@ -147,6 +147,139 @@ def test_reshapes_cost_no_step_unless_their_result_is_bound(recorder):
     assert planned(recorder)[1] == ["softmax", "softmax", "copy"]
 
 
+# Views, biases and assignments; x has shape (batch, 3, 4), w (4, 5)
+
+VIEWED = {  # function of (x, w, b), steps that it takes
+    "turned": (lambda x, w, b: ops.exp(ops.transpose(x, (0, 2, 1))), ["exponential"]),
+    "cut": (lambda x, w, b: x[:, ::-2] * x[:, 1, None, ::-1], ["multiply"]),
+    "broadcast": (lambda x, w, b: x - ops.mean(x, axis=-1, keepdims=True), ["sum", "subtract"]),
+    "expanded": (lambda x, w, b: ops.where(x[:, :, None] > x[:, None], 1.0, w[0, 0]), ["greater", "where"]),
+    "summed": (lambda x, w, b: ops.sum(ops.transpose(x, (0, 2, 1))[:, ::2], axis=1), ["sum"]),
+    "reshaped cut": (lambda x, w, b: ops.tanh(ops.reshape(x[:, :2], (-1, 8))), ["tanh"]),
+    "reshaped turn": (lambda x, w, b: ops.tanh(ops.reshape(ops.transpose(x, (0, 2, 1)), (-1, 12))), ["copy", "tanh"]),
+    "softmax of a cut": (lambda x, w, b: ops.softmax(x[:, :, 1:]), ["copy", "softmax"]),
+    "one copy for two": (
+        lambda x, w, b: ops.softmax(x[:, 1:]) + ops.mean_squared_error(x[:, 1:], x[:, :2])[:, :, None],
+        ["copy", "softmax", "copy", "copy", "mean_squared_error", "add"],
+    ),
+    "bound": (lambda x, w, b: x[:, ::-1], ["copy"]),
+    "joined cuts": (lambda x, w, b: ops.concatenate([x[:, :2], x[:, 1:]], axis=1), ["concatenate"]),
+    "joined columns": (lambda x, w, b: ops.concatenate([x[:, 0, :1], x[:, 1, 2:]]), ["concatenate"]),
+    "joined turns": (lambda x, w, b: ops.concatenate([x[:, ::-1], x], axis=1), ["copy", "concatenate"]),
+    "product": (lambda x, w, b: x[:, :, ::-1] @ w, ["dense"]),
+    "turned factor": (lambda x, w, b: x[:, 1, :] @ ops.transpose(w[:2]), ["dense"]),
+    "mirrored factor": (lambda x, w, b: x @ w[:, ::-1], ["copy", "dense"]),
+    "stacks": (lambda x, w, b: ops.transpose(x, (0, 2, 1)) @ x, ["matmul"]),
+    "stack and vector": (lambda x, w, b: ops.exp(x @ (x[:, 0, :, None] * b[0])), ["multiply", "matmul+exponential"]),
+    "layer": (lambda x, w, b: ops.relu(x @ w + b), ["dense+relu"]),
+    "bias first": (lambda x, w, b: b + x @ w, ["dense"]),
+    "late bias": (lambda x, w, b: x @ w + ops.exp(b), ["exponential", "dense"]),
+    "bias of a batch": (lambda x, w, b: x[:, 0] @ w + x[:, 0, :1], ["dense", "add"]),
+    "bias of size 1": (lambda x, w, b: x @ w + b[:1], ["dense", "add"]),
+    "number": (lambda x, w, b: x @ w + 1, ["dense+affine"]),
+    "two biases": (lambda x, w, b: ops.dense(x, w, b) + b, ["dense", "add"]),
+    "bias of a stack": (lambda x, w, b: x @ ops.transpose(x, (0, 2, 1)) + b[:3], ["matmul", "add"]),
+    "product used twice": (lambda x, w, b: (x @ w + b) * (x @ w), ["dense", "dense", "multiply"]),
+    "read before": (lambda x, w, b: (lambda y: (y + b) * y)(x @ w), ["dense", "add", "multiply"]),
+    "added to itself": (lambda x, w, b: (lambda y: y + y)(x[:, 0] @ w), ["dense", "add"]),
+}
+
+
+@pytest.mark.parametrize("name", VIEWED)
+def test_steps_and_copies(name, recorder):
+    function, wanted = VIEWED[name]
+    w, b = Variable(np.ones((4, 5) if name != "turned factor" else (4, 4))), Variable(np.ones(5))
+    with recorder:
+        recorder.output(function(recorder.rows_input("x", (3, 4)), w, b), "y")
+    program, _ = planned(recorder)
+    assert [step.op + (f"+{step.epilogue[0]}" if step.epilogue else "") for step in program.steps] == wanted
+
+
+def test_a_bound_product_is_no_part_of_a_layer(recorder):
+    y = dense(recorder.rows_input("x", (4,)))
+    recorder.output(y, "y")
+    recorder.output(y + Variable(np.ones(4)), "z")
+    assert planned(recorder)[1] == ["dense", "add"]
+
+
+def test_gradients_of_a_product_with_turned_weights_copy_nothing_but_the_gradient_that_is_turned(recorder):
+    w = Variable(np.ones((5, 4)))
+    with recorder:
+        x = recorder.rows_input("x", (4,))
+        y = x @ ops.transpose(w)
+        gradients = recorder.gradients([(y, ops.ones_like(y))], [x, recorder.variable(w)])
+        for i, g in enumerate((y, *gradients)):
+            recorder.output(g, f"y{i}", STEP if i == 2 else ROWS)
+    assert sorted(planned(recorder)[1]) == ["copy", "dense", "dense_grad_input", "dense_grad_kernel", "fill"]
+
+
+ASSIGNED = {  # what is done with variables v (3, 3) and u (3, 3), and x, an input of shape (1, 3, 3): steps
+    "elements": (lambda v, u, x: ops.assign(v, v * u), ["multiply"]),
+    "a view of another": (lambda v, u, x: ops.assign(v, v * ops.transpose(u)), ["multiply"]),
+    "read afterwards": (lambda v, u, x: (lambda y: (ops.assign(v, y), ops.assign(u, y + u)))(v * 2), ["affine", "add"]),
+    "a number for all": (lambda v, u, x: ops.assign(v, ops.exp(u[0, 0])), ["exponential", "assign"]),
+    "a sum": (lambda v, u, x: ops.assign(v, ops.sum(x, axis=0)), ["sum", "assign"]),
+    "a view": (lambda v, u, x: ops.assign(v, u[::-1]), ["assign"]),
+    "its own view": (lambda v, u, x: ops.assign(v, ops.transpose(v)), ["copy", "assign"]),
+    "itself turned": (lambda v, u, x: ops.assign(v, v + ops.transpose(v)), ["add", "assign"]),
+    "read between": (
+        lambda v, u, x: (lambda y: (ops.assign(u, v + 1), ops.assign(v, y)))(v * 2),
+        ["affine", "affine", "assign"],
+    ),
+    "written between": (
+        lambda v, u, x: (lambda y: (ops.assign(v, u), ops.assign(u, v * 3), ops.assign(v, y)))(u * 2),
+        ["affine", "assign", "affine", "assign"],
+    ),
+    "written afterwards": (
+        lambda v, u, x: (lambda y: (ops.assign(v, y), ops.assign(v, v * 2), ops.assign(u, y + v)))(u * 2),
+        ["affine", "assign", "affine", "add"],
+    ),
+    "view read between": (
+        lambda v, u, x: (lambda t, y: (ops.assign(u, t + 0.5), ops.assign(v, y)))(ops.transpose(v), v * 2),
+        ["affine", "affine", "assign"],
+    ),
+    "view read afterwards": (
+        lambda v, u, x: (lambda t: (ops.assign(v, v * 2), ops.assign(u, t + 1)))(ops.transpose(v)),
+        ["copy", "affine", "affine"],
+    ),
+    "view of a view read afterwards": (
+        lambda v, u, x: (lambda t: (ops.assign(v, v * 2), ops.assign(u, t[::-1] + 1)))(ops.transpose(v)),
+        ["copy", "affine", "affine"],
+    ),
+    "layer": (lambda v, u, x: ops.assign(u, u @ v + v[0] * 2), ["affine", "dense", "assign"]),
+    "factor changed before the bias": (
+        lambda v, u, x: (lambda y: (ops.assign(v, v * 2), ops.assign(u, y + np.arange(3))))(u @ v),
+        ["dense", "affine", "add"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ASSIGNED)
+def test_results_are_written_where_they_are_assigned(name, recorder, monkeypatch):
+    """Only where nobody can tell; the values are those of arrays that are assigned one after the other."""
+    function, wanted = ASSIGNED[name]
+    start = [np.arange(9.0).reshape(3, 3), np.arange(9.0, 0, -1).reshape(3, 3) ** 2]
+    rows = np.arange(9, dtype=np.float32).reshape(1, 3, 3)
+
+    v, u = (Variable(a) for a in start)
+    with monkeypatch.context() as patch:  # at once: the values of variables that change are copied first
+        patch.setattr(Variable, "__array__", lambda self, dtype=None, copy=None: self.value.copy())
+        patch.setattr(ops, "assign", lambda variable, value: variable.assign(np.broadcast_to(value, (3, 3))))
+        function(v, u, rows)
+    expected = [v.numpy(), u.numpy()]
+    v, u = (Variable(a) for a in start)
+    with recorder:
+        function(v, u, recorder.rows_input("x", (3, 3)))
+    program, names = planned(recorder)
+    assert names == wanted
+    for executor in (NativeExecutor(program, recorder.variables), NumpyExecutor(program, recorder.variables)):
+        v.assign(start[0])
+        u.assign(start[1])
+        one = np.zeros(1, np.int64)
+        executor.run({"x": rows}, one, one + 1)
+        np.testing.assert_allclose([v.numpy(), u.numpy()], expected, rtol=1e-6)
+
+
 def test_memory_is_used_again(recorder):
     y = recorder.rows_input("x", (16,))
     for _ in range(9):
@@ -186,12 +319,36 @@ UNARY = [
     lambda x: x * 0.5 - 0.25,
     lambda x: ops.dropout(x, rate=0.3, stream=x.index),
     lambda x: ops.reshape(x, (-1, math.prod(x.shape[1:]))),
-    lambda x: ops.reshape(x, (-1, 2, x.shape[-1] // 2) if x.ndim == 2 else (-1, *x.shape[1:])),
+    lambda x: ops.reshape(x, (-1, 2, x.shape[-1] // 2) if x.ndim == 2 and x.shape[-1] % 2 == 0 else (-1, *x.shape[1:])),
+    # views
+    lambda x: x[..., ::-1],
+    lambda x: x[..., :: min(2, x.shape[-1])],
+    lambda x: x[:, -1] if x.ndim == 3 else x[:, 1:, None] if x.shape[1] > 1 else x,
+    lambda x: ops.transpose(x, (0, *range(x.ndim - 1, 0, -1))),
+    lambda x: ops.broadcast_like(x[..., -1:], x),
+    # reductions, broadcasting, products and joins of views
+    lambda x: x - ops.mean(x, axis=-1, keepdims=True),
+    lambda x: x * ops.max(x[..., ::-1], axis=-1, keepdims=True) if x.ndim == 2 else ops.sum(x[:, ::-1], axis=1),
+    lambda x: x - ops.mean(x[..., ::-1], axis=0),
+    lambda x: ops.tanh(ops.transpose(x, (0, 2, 1)) @ x) if x.ndim == 3 else x * x[:, :1],
+    lambda x: ops.concatenate([x[..., :4], x, x[..., ::-1]])[..., :18],
+    lambda x: ops.where(x > x[..., ::-1], x, 0.5),
 ]
 
 
+class Turning(Optimizer):
+    """Keeps the weights of before, and a mean of gradients that lie the other way round each time."""
+
+    slot_names = ("before", "mean")
+
+    def update(self, w, g, slots, scalars):
+        mean = slots["mean"][::-1] * 0.5 + ops.tanh(g)
+        return w - scalars * mean, w, mean
+
+
 def random_recording(seed):
-    """Operations on results drawn at random, three outputs, gradients of the last and of losses, updates."""
+    """Operations on results drawn at random, three outputs, gradients of the last and of losses, updates by a
+    kernel or by an optimizer made of many steps."""
     rng = np.random.default_rng(seed)
     recorder, variables, losses = Recorder(rows=int(rng.integers(2, 30))), [], []
     known = [recorder.rows_input("x", (8,)), recorder.rows_input("t", (8,))]
@@ -203,7 +360,7 @@ def random_recording(seed):
         variables.append(Variable(rng.standard_normal(shape) / shape[0], name=f"w{len(variables)}"))
         return variables[-1]
 
-    for _ in range(20):
+    for _ in range(25):
         x, kind, width = pick(known), rng.integers(10), pick([4, 8, 18])
         like = pick([y for y in known if y.shape == x.shape])
         if kind < 3:
@@ -219,7 +376,8 @@ def random_recording(seed):
     gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
     for name in OUTPUTS:
         recorder.output(pick(known), name)
-    SGD(momentum=0.9).record(recorder, list(zip(gradients, variables, strict=True)))
+    optimizer = Turning(0.1) if seed % 2 else SGD(momentum=0.9)
+    optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
     return recorder
 
 
