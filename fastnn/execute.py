@@ -481,6 +481,7 @@ class NumpyExecutor:
             return values[i]
 
         finite, updated = True, False
+        writes: list[tuple[np.ndarray, Any]] = []  # done at the end: an error in between changes no weight
         for step in program.steps:
             if step.update:
                 updated = True
@@ -503,10 +504,12 @@ class NumpyExecutor:
                 if buffer.dtype == "float32":
                     value = value.astype(self.dtype, copy=False)
                 if program.areas[buffer.area].kind != ARENA:
-                    bound(i)[...] = value
+                    writes.append((bound(i), value))
                 values[i] = value
             if self.trace:
                 self.trace(step, [values[i] for i in step.outs])
+        for target, value in writes:
+            target[...] = value
         return updated, updated and not finite
 
     def _cast(self, array: np.ndarray) -> np.ndarray:

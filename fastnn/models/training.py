@@ -212,32 +212,31 @@ class Trainer(Layer):
                 TypeError,
             )
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            with self._undone_on_error("_objective", "history"):
-                x, y, sample_weight = self._samples(x, y, sample_weight)
-                if validation_split and validation_data is None:
-                    (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
-                train = self._data(x, y, sample_weight, class_weight)
-                validation = None
-                if validation_data is not None:
-                    vx, vy, vw = (*validation_data, None)[:3]
-                    names = tuple(f"validation_data[{i}]" for i in range(3))
-                    vx, vy, vw = self._samples(vx, vy, vw, names)
-                    validation = self._data(vx, vy, vw, None, names[1])
-                samples, history = len(x), History()
-                called = CallbackList(
-                    [*as_list(callbacks), history, shown],
-                    self,
-                    epochs=epochs,
-                    steps=-(-samples // batch_size),
-                    samples=samples,
-                    batch_size=batch_size,
-                    verbose=verbose,
-                    mode="fit",
-                )
-                executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
-                if validation is not None:
-                    rows = min(batch_size, plan_rows(len(validation["x"])))
-                    validator = self._executor(EVALUATE, rows, validation)
+            x, y, sample_weight = self._samples(x, y, sample_weight)
+            if validation_split and validation_data is None:
+                (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
+            train = self._data(x, y, sample_weight, class_weight)
+            validation = None
+            if validation_data is not None:
+                vx, vy, vw = (*validation_data, None)[:3]
+                names = tuple(f"validation_data[{i}]" for i in range(3))
+                vx, vy, vw = self._samples(vx, vy, vw, names)
+                validation = self._data(vx, vy, vw, None, names[1])
+            samples, history = len(x), History()
+            called = CallbackList(
+                [*as_list(callbacks), history, shown],
+                self,
+                epochs=epochs,
+                steps=-(-samples // batch_size),
+                samples=samples,
+                batch_size=batch_size,
+                verbose=verbose,
+                mode="fit",
+            )
+            executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
+            if validation is not None:
+                rows = min(batch_size, plan_rows(len(validation["x"])))
+                validator = self._executor(EVALUATE, rows, validation)
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
@@ -282,10 +281,9 @@ class Trainer(Layer):
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
         with self._exclusively():
-            with self._undone_on_error("_objective"):
-                x, y, sample_weight = self._samples(x, y, sample_weight)
-                batch = self._data(x, y, sample_weight, class_weight)
-                executor = self._executor(mode, plan_rows(len(x)), batch)
+            x, y, sample_weight = self._samples(x, y, sample_weight)
+            batch = self._data(x, y, sample_weight, class_weight)
+            executor = self._executor(mode, plan_rows(len(x)), batch)
             order = np.arange(len(x))
             *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode)
         return logs if return_dict else flat(logs, self._metrics())
@@ -321,19 +319,18 @@ class Trainer(Layer):
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         self._require_compiled()
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            with self._undone_on_error("_objective"):
-                x, y, sample_weight = self._samples(x, y, sample_weight)
-                prepared = self._data(x, y, sample_weight, None)
-                called = CallbackList(
-                    [shown, *as_list(callbacks)],
-                    self,
-                    steps=-(-len(x) // batch_size),
-                    samples=len(x),
-                    batch_size=batch_size,
-                    verbose=verbose,
-                    mode="evaluate",
-                )
-                executor = self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
+            x, y, sample_weight = self._samples(x, y, sample_weight)
+            prepared = self._data(x, y, sample_weight, None)
+            called = CallbackList(
+                [shown, *as_list(callbacks)],
+                self,
+                steps=-(-len(x) // batch_size),
+                samples=len(x),
+                batch_size=batch_size,
+                verbose=verbose,
+                mode="evaluate",
+            )
+            executor = self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
             logs = self._evaluate(executor, prepared, batch_size, called)
         return logs if return_dict else flat(logs, self._metrics())
 
@@ -377,20 +374,19 @@ class Trainer(Layer):
         """
         not_provided(steps=steps)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
-        with closing(ProgbarLogger(0 if verbose == "auto" else verbose)) as shown:
-            with self._undone_on_error():
-                x = self._features(x)
-                samples = len(x)
-                called = CallbackList(
-                    [shown, *as_list(callbacks)],
-                    self,
-                    steps=-(-samples // batch_size),
-                    samples=samples,
-                    batch_size=batch_size,
-                    verbose=verbose,
-                    mode="predict",
-                )
-                executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
+        with closing(ProgbarLogger(0 if verbose == "auto" else verbose)) as shown, self._undone_on_error():
+            x = self._features(x)
+            samples = len(x)
+            called = CallbackList(
+                [shown, *as_list(callbacks)],
+                self,
+                steps=-(-samples // batch_size),
+                samples=samples,
+                batch_size=batch_size,
+                verbose=verbose,
+                mode="predict",
+            )
+            executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
             result = np.empty((samples, *self.output_shape[1:]), config.floatx())
             called.on_predict_begin()
             batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
@@ -466,8 +462,11 @@ class Trainer(Layer):
                 RuntimeError,
             )
 
-    def _exclusively(self) -> "Exclusive":
-        return Exclusive(self._training)
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """One call at a time, and none that fails before its first training step leaves a trace."""
+        with Exclusive(self._training), self._undone_on_error(training=True):
+            yield
 
     def _features(self, x: Any, argument: str = "x") -> np.ndarray:
         """Inputs checked against the model, which is built if this is its first data."""
@@ -486,16 +485,28 @@ class Trainer(Layer):
         return x, y, weights
 
     @contextmanager
-    def _undone_on_error(self, *attributes: str) -> Iterator[None]:
-        """An error inside leaves no layer built that was not, and these attributes as they were."""
-        kept = {name: getattr(self, name) for name in ("built", "build_shape", *attributes)}
-        unbuilt = [layer for layer in self.layers if not layer.built]
+    def _undone_on_error(self, training: bool = False) -> Iterator[None]:
+        """An error inside leaves no layer built and no program made that was not there, unless steps were taken since.
+
+        `training` undoes what only training and evaluation change, too.
+        """
+        optimizer, compiled = self.optimizer, self._compiled
+        steps = optimizer and optimizer.iterations
+        names = ("built", "build_shape", *(("_objective", "history", "stop_training") if training else ()))
+        kept = [(self, name, getattr(self, name)) for name in names]
+        if training:
+            kept.append((optimizer, "_slots", dict(optimizer._slots)))
+        unbuilt, programs = [layer for layer in self.layers if not layer.built], set(self._executors)
         try:
             yield
         except BaseException:
-            vars(self).update(kept)
-            for layer in unbuilt:
-                layer.unbuild()
+            if self._compiled is compiled and steps == (optimizer and optimizer.iterations):
+                for owner, name, value in kept:
+                    setattr(owner, name, value)
+                for layer in unbuilt:
+                    layer.unbuild()
+                for key in set(self._executors) - programs:
+                    self._executors.pop(key, None)
             raise
 
     def _data(
@@ -531,8 +542,9 @@ class Trainer(Layer):
             config.force_threads(),
             config.debug(),
         )
-        if key not in self._executors:
-            self._executors[key] = compile_program(
+        executor = self._executors.get(key)
+        if executor is None:
+            executor = self._executors[key] = compile_program(
                 self,
                 mode,
                 rows,
@@ -542,7 +554,7 @@ class Trainer(Layer):
                 weighted,
                 checked,
             )
-        return self._executors[key]
+        return executor
 
     def _run(
         self,
