@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -217,6 +218,16 @@ class History(Callback):
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+        self._model: weakref.ref[Any] | None = None
+
+    @property
+    def model(self) -> Any:
+        """The model, which has its history but is not kept alive by it, or None."""
+        return None if self._model is None else self._model()
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model = None if model is None else weakref.ref(model)
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)

@@ -115,6 +115,11 @@ class Recorder:
     def __exit__(self, *exception: Any) -> None:
         variable.recording.recorder = self._outer
 
+    def forget(self) -> None:
+        """Let go of the symbols, which refer to the recorder: in a circle its variables would outlive their model."""
+        self.tape.clear()
+        self._known.clear()
+
     # Inputs and outputs
 
     def _area(self, kind: str, name: str, shape: Shape, dtype: str) -> Symbolic:

@@ -82,7 +82,9 @@ def compile_program(
         else:
             assert objective is not None
             record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
-    return make_executor(recorder, f"{mode} {model.name}")
+    executor = make_executor(recorder, f"{mode} {model.name}")
+    recorder.forget()
+    return executor
 
 
 def record_objective(
