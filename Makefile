@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long bench clean
+.PHONY: demo test test-long test-asan bench clean
 
 # Rebuilt when the sources of the extension or the requirements change.
 SOURCES := pyproject.toml setup.py $(wildcard fastnn/*.pyx csrc/*.[ch] csrc/*/*)
@@ -31,6 +31,20 @@ test: $(VENV)/.test
 
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m "long or not long"
+
+# The suite on a build with the address and undefined-behaviour sanitizers, in a folder of its own. Left out is what
+# counts allocations, since the sanitizer has its own malloc; and the search for leaks, since Python itself has some.
+ASAN := $(CURDIR)/build/asan
+ASAN_PYTHON = env PYTHONPATH=$(ASAN) PYTHONSAFEPATH=1 ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" $(BIN)/python
+
+test-asan: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet "cython>=3.1" "setuptools>=77"
+	rm -rf $(ASAN)
+	FASTNN_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-base $(ASAN) --build-lib $(ASAN)
+	ln -s $(addprefix $(CURDIR)/,csrc examples pyproject.toml setup.py) $(ASAN)
+	$(ASAN_PYTHON) -c "from fastnn import _native; assert _native.__file__.startswith('$(ASAN)')"
+	$(ASAN_PYTHON) -m pytest --ignore tests/test_memory.py
 
 bench: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only

@@ -14,6 +14,11 @@ from setuptools.command.build_ext import build_ext
 
 COMMON = ["-O3", "-g0", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
 
+SANITIZE = []
+if os.environ.get("FASTNN_SANITIZE") == "1":  # make test-asan; with -O3 this would take minutes to compile
+    SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
+    COMMON += ["-O1", "-fno-omit-frame-pointer", *SANITIZE]
+
 # Instruction set -> flags of csrc/isa/<name>.c; FNN_BUILD_<NAME> tells dispatch.c that it is there.
 VARIANTS = {"portable": ["-Wno-psabi"]}  # vectors are never passed between functions of different files
 if platform.machine().lower() in ("x86_64", "amd64"):
@@ -52,7 +57,7 @@ class BuildExt(build_ext):
             for objects in pool.map(compile_variant, VARIANTS):
                 ext.extra_objects += objects
         ext.extra_compile_args = [*COMMON, *openmp]
-        ext.extra_link_args = openmp
+        ext.extra_link_args = [*openmp, *SANITIZE]
         super().build_extension(ext)
 
     def has_openmp(self):
