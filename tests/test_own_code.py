@@ -290,7 +290,7 @@ class WeightsWithoutShape(layers.Layer):
 class WholeNumbers(layers.Layer):
     def __init__(self):
         super().__init__()
-        self.w = fastnn.Variable(np.arange(5))  # int64
+        self.w = fastnn.Variable(np.arange(5), dtype="int64")
 
     def call(self, x):
         return x * self.w
