@@ -185,8 +185,9 @@ class StepCheck:
                 return
             wanted, allowed = expected(row, step, self.ins, self.seed, self.iteration)
             for out, want, bound in zip(outs, wanted, allowed, strict=True):
-                difference = np.where(out == want, 0, np.abs(as_float64(out) - want))
-                wrong = ~(difference <= bound) & ~(np.isnan(out) & np.isnan(want))
+                difference = np.abs(as_float64(out) - want)
+                same = (out == want) | (np.isnan(out) & np.isnan(want))  # their difference and bound may be NaN
+                wrong = ~same & ~(difference <= bound)
                 if wrong.any():
                     worst = np.unravel_index(np.argmax(np.where(wrong, difference, -1)), out.shape)
                     raise invalid(
