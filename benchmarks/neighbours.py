@@ -36,23 +36,6 @@ class Neighbour:
         self.process.wait()
 
 
-class Counter(threading.Thread):
-    """A thread of pure Python, which counts until it is stopped."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.count, self.stopped = 0, False
-        self.start()
-
-    def run(self):
-        while not self.stopped:
-            self.count += 1
-
-    def stop(self):
-        self.stopped = True
-        self.join()
-
-
 def fit(trained: Fastnn, steps: int, threads: int) -> float:
     """Milliseconds that a step takes."""
     with fastnn.threads(threads):
@@ -62,12 +45,20 @@ def fit(trained: Fastnn, steps: int, threads: int) -> float:
 
 
 def counts_per_second(during, *arguments) -> float:
-    """How fast a thread of Python counts during a call in another thread."""
-    counter = Counter()
-    start, before = time.perf_counter(), counter.count
+    """How fast a thread of pure Python counts during a call in this one."""
+    state = [0, True]
+
+    def count():
+        while state[1]:
+            state[0] += 1
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    start, before = time.perf_counter(), state[0]
     during(*arguments)
-    speed = (counter.count - before) / (time.perf_counter() - start)
-    counter.stop()
+    speed = (state[0] - before) / (time.perf_counter() - start)
+    state[1] = False
+    counter.join()
     return speed
 
 

@@ -320,7 +320,7 @@ class NativeExecutor:
         adaptive = not (self.serial or threads or config.force_threads())
         threads = 1 if self.serial else threads or team_size()
         if adaptive and threads > 1:
-            threads = self._contention.team(threads, time.perf_counter())
+            threads = self._contention.team(threads)
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
@@ -356,8 +356,7 @@ class NativeExecutor:
         finally:
             self._workspaces.append((own, scratch))
         if adaptive:
-            ended = time.perf_counter()
-            self._contention.note(run.team, int(row_counts.sum()), ended - began, run.slept, ended)
+            self._contention.note(run.team, int(row_counts.sum()), time.perf_counter() - began, run.slept)
         return run
 
     def _execute(self, call: Call, steps: np.ndarray, **options: Any) -> Run:

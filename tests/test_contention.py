@@ -29,11 +29,11 @@ class Machine:
         """Rows per second."""
         end, start, before, chunk = self.now + duration, self.now, self.rows, 1
         while self.now < end:
-            team = self.contention.team(self.cores, self.now)
+            team = self.contention.team(self.cores)
             per_row, share = self.seconds(team, busy)
             taken = chunk * per_row
             self.now += taken
-            self.contention.note(team, chunk, taken, share * taken * (team - 1), self.now)
+            self.contention.note(team, chunk, taken, share * taken * (team - 1))
             self.rows += chunk
             self.teams.append(team)
             chunk = max(1, min(4 * chunk, int(0.03 / per_row)))
@@ -103,9 +103,9 @@ def test_one_thread_has_nothing_to_give_up():
 
 def test_runs_without_rows():
     contention = Contention()
-    for i in range(9):
-        contention.note(2, 0, 0.03, 0.02, 0.03 * i)
-    assert contention.team(2, 1) == 2
+    for _ in range(9):
+        contention.note(2, 0, 0.03, 0.02)
+    assert contention.team(2) == 2
 
 
 PROGRAM = """
