@@ -348,6 +348,7 @@ PLANTED = {  # operation: what is wrong with it, name of the layer
     "an output elsewhere": ("relu", moved(1, 16), "again"),
     "elements too many": ("dense_grad_bias", other("softmax"), "last"),
     "an update too long": ("sgd", numbers("dims", 0, lambda n: n + 16), "first"),
+    "elements too many, but right": ("relu", numbers("dims", 4, lambda n: n + 8), "again"),
     "elements too few": ("relu", numbers("dims", 4, lambda n: n - 1), "again"),
 }
 
@@ -357,6 +358,9 @@ def test_a_planted_error_is_named(name, monkeypatch):
     op, change, layer = PLANTED[name]
     message, steps = planted(monkeypatch, op, change)
     assert re.match(rf"step {steps.index(op)}, {op}(\+relu)? of layer '{layer}': ", message), message
+    assert ("elements too many" not in name or "bytes changed in 'arena'" in message) and (
+        "too long" not in name or "bytes changed outside 'first/kernel'" in message
+    )
 
 
 def test_the_first_of_several_is_named(monkeypatch):

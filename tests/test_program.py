@@ -307,6 +307,18 @@ def test_cheap_steps_are_done_by_one_thread_without_barriers():
     assert not any(step.serial for step in planned(recorder, force_threads=True)[0].steps)
 
 
+def test_threads_meet_before_memory_that_a_view_shows_is_used_again(recorder):
+    """The view begins at the end of what it shows, and the next step writes at the beginning."""
+    with recorder:
+        v = recorder.variable(Variable(np.ones((8, 16))))
+        recorder.output(ops.tanh(ops.exp(v)[::-1, ::-1]), "y", STEP)
+        recorder.output(ops.softmax(ops.exp(v[0])), "z", STEP)
+    program, names = planned(recorder, force_threads=True)
+    first, second = (program.buffers[program.steps[i].outs[0]] for i in (0, 2))
+    assert names == ["exponential", "tanh", "exponential", "softmax"] and first.offset == second.offset
+    assert [step.barrier for step in program.steps] == [False, True, True, True]
+
+
 # Random programs
 
 OUTPUTS = ("y0", "y1", "y2")
@@ -344,6 +356,27 @@ class Turning(Optimizer):
     def update(self, w, g, slots, scalars):
         mean = slots["mean"][::-1] * 0.5 + ops.tanh(g)
         return w - scalars * mean, w, mean
+
+
+def test_an_optimizer_of_many_steps_computes_at_once_what_it_records():
+    """The formulas with NumPy; a slot gets the old value of the variable, another is read through a view."""
+    rng = np.random.default_rng(0)
+    start, steps = rng.standard_normal((4, 3)), rng.standard_normal((5, 1, 4, 3)).astype(np.float32)
+    w, before, mean = start, 0 * start, 0 * start
+    recorded, at_once = Variable(start), Variable(start)
+    optimizers = Turning(0.1), Turning(0.1)
+    recorder = Recorder(rows=1)
+    optimizers[0].record(recorder, [(ops.sum(recorder.rows_input("g", (4, 3)), axis=0), recorded)])
+    executor = NativeExecutor(plan(recorder.program()), recorder.variables)
+    one = np.zeros(1, np.int64)
+    for g in steps:
+        executor.run({"g": g, "learning rate": np.full((1, 1), 0.1, np.float32)}, one, one + 1)
+        optimizers[1].apply_gradients([(g[0], at_once)])
+        mean = mean[::-1] * 0.5 + np.tanh(g[0])
+        w, before = w - 0.1 * mean, w
+        for optimizer, v in zip(optimizers, (recorded, at_once), strict=True):
+            for found, wanted in zip((v, *optimizer.slots(v).values()), (w, before, mean), strict=True):
+                np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-5, atol=1e-6)
 
 
 def random_recording(seed):
