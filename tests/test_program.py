@@ -170,6 +170,10 @@ VIEWED = {  # function of (x, w, b), steps that it takes
     "turned factor": (lambda x, w, b: x[:, 1, :] @ ops.transpose(w[:2]), ["dense"]),
     "mirrored factor": (lambda x, w, b: x @ w[:, ::-1], ["copy", "dense"]),
     "stacks": (lambda x, w, b: ops.transpose(x, (0, 2, 1)) @ x, ["matmul"]),
+    "attention": (
+        lambda x, w, b: ops.softmax((x @ w[:, :3]) @ ops.transpose(x @ w[:, 2:], (0, 2, 1)) / 2) @ x,
+        ["dense", "dense", "matmul+divide_by", "softmax", "matmul"],
+    ),
     "stack and vector": (lambda x, w, b: ops.exp(x @ (x[:, 0, :, None] * b[0])), ["multiply", "matmul+exponential"]),
     "layer": (lambda x, w, b: ops.relu(x @ w + b), ["dense+relu"]),
     "bias first": (lambda x, w, b: b + x @ w, ["dense"]),
@@ -211,6 +215,16 @@ def test_gradients_of_a_product_with_turned_weights_copy_nothing_but_the_gradien
         for i, g in enumerate((y, *gradients)):
             recorder.output(g, f"y{i}", STEP if i == 2 else ROWS)
     assert sorted(planned(recorder)[1]) == ["copy", "dense", "dense_grad_input", "dense_grad_kernel", "fill"]
+
+
+def test_the_gradient_of_what_was_broadcast_is_one_sum(recorder):
+    b = Variable(np.ones(4))
+    with recorder:
+        y = recorder.rows_input("x", (3, 4)) * b
+        recorder.output(
+            recorder.gradients([(y, recorder.rows_input("dy", (3, 4)))], [recorder.variable(b)])[0], "db", STEP
+        )
+    assert planned(recorder)[1] == ["multiply", "sum"]
 
 
 ASSIGNED = {  # what is done with variables v (3, 3) and u (3, 3), and x, an input of shape (1, 3, 3): steps

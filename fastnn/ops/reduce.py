@@ -161,7 +161,8 @@ def summed_like(dy, x):
     """The gradient of an array `x` that was broadcast to the shape of `dy`: its sum over the copies."""
     new = len(dy.shape) - len(x.shape)
     axes = tuple(i for i, n in enumerate(dy.shape) if i < new or x.shape[i - new] != n)
-    return reshape(sum(dy, axes), tuple(-1 if n is None else n for n in x.shape)) if axes else dy
+    total = sum(dy, axes) if axes else dy
+    return total if total.shape == x.shape else reshape(total, tuple(-1 if n is None else n for n in x.shape))
 
 
 # Extremes
