@@ -454,13 +454,14 @@ def test_more_axes_than_a_walk_has():
 
     def run(function, shape):
         recorder = Recorder(2)
-        recorder.output(function(recorder.rows_input("x", shape)), "y")
+        with recorder.label("turn"):
+            recorder.output(function(recorder.rows_input("x", shape)), "y")
         return NativeExecutor(plan(recorder.program()), recorder.variables)
 
     run(lambda x: ops.exp(x) * x[..., ::-1, ::-1], (2,) * 8)
     run(lambda x: x[:, ::-1, :, ::-1], (2,) * 4)
     run(lambda x: ops.sum(x[:, ::-1, :, ::-1, :, ::-1, :, ::-1], axis=(1, 3, 5, 7)), (2,) * 8)
-    with pytest.raises(ValueError, match="array: received 6 axes; expected at most 5; to fix it"):
+    with pytest.raises(ValueError, match="layer 'turn', array: received 6 axes; expected at most 5; to fix it"):
         run(lambda x: x[:, ::-1, :, ::-1, :, ::-1], (2,) * 5)
 
 
