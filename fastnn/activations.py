@@ -16,10 +16,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import config, ops
-from .errors import invalid, show, unknown
+from .errors import check_array, check_flag, check_number, invalid, is_one_of, show, unknown
 from .ops import activations as rows
 from .ops.activations import PUBLIC
 from .ops.table import find_recorder
@@ -31,7 +29,7 @@ def as_floating(x: Any) -> Any:
     """A symbolic array as it is; anything else as an array of a floating type."""
     if find_recorder((x,)) is not None:
         return x
-    x = np.asarray(x)
+    x = check_array("x", x)
     return x if x.dtype.kind == "f" else x.astype(config.floatx())
 
 
@@ -56,10 +54,9 @@ def front(name: str, function: Activation) -> Activation:
 
 def number(argument: str, value: Any) -> float:
     """The value of an option as a float, or the error."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise invalid(argument, show(value), "a number", "pass a Python number", TypeError) from None
+    if isinstance(value, float) and math.isnan(value):  # refused by the operations that cannot take it
+        return value
+    return check_number(argument, value, -math.inf, "a number", "pass a Python number", math.inf)
 
 
 globals().update({name: front(name, function) for name, function in PUBLIC.items()})
@@ -131,7 +128,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> activations.gelu([-1.0, 0.0, 1.0]).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    return (rows.gelu_tanh if approximate else rows.gelu)(as_floating(x))
+    return (rows.gelu_tanh if check_flag("approximate", approximate) else rows.gelu)(as_floating(x))
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
@@ -157,8 +154,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
            [0.5, 0.5]])
     """
     x = as_floating(x)
-    if axis not in (-1, x.ndim - 1):
-        raise invalid("axis", axis, "-1, the last axis", "move that axis to the end with a transpose")
+    if not is_one_of(axis, (-1, x.ndim - 1)):
+        raise invalid("axis", show(axis), "-1, the last axis", "move that axis to the end with a transpose")
     return ops.softmax(x)
 
 
@@ -228,7 +225,7 @@ def serialize(activation: Activation) -> str:
             return name
     raise invalid(
         "activation",
-        activation,
+        show(activation),
         "a function of fastnn.activations",
         "use one that has a name there; a function of your own cannot be saved",
     )
@@ -255,6 +252,8 @@ def deserialize(config: Any, custom_objects: dict[str, Activation] | None = None
     >>> activations.deserialize("tanh") is activations.tanh
     True
     """
+    if not isinstance(custom_objects, (dict, type(None))):
+        raise invalid("custom_objects", show(custom_objects), "a dict", "pass functions by name", TypeError)
     if custom_objects and isinstance(config, str) and config in custom_objects:
         return custom_objects[config]
     return get(config)

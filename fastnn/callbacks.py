@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import check_integer, check_number, invalid, show, unknown
+from .errors import check_flag, check_integer, check_number, invalid, is_one_of, show, unknown
 
 Logs = dict[str, Any] | None
 
@@ -338,7 +338,7 @@ class LearningRateScheduler(Callback):
                 TypeError,
             )
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = check_verbose(verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
@@ -387,7 +387,7 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float, patience: int):
         if not isinstance(monitor, str):
             raise invalid("monitor", show(monitor), "a name", "pass for example 'val_loss'", TypeError)
-        if mode not in ("auto", "min", "max"):
+        if not is_one_of(mode, ("auto", "min", "max")):
             raise unknown("mode", mode, ("auto", "min", "max"))
         if mode == "auto":
             name = monitor.lower()
@@ -442,6 +442,13 @@ class Monitor(Callback):
         if self.mode == "min":
             return bool(value + self.min_delta < reference)
         return bool(value - self.min_delta > reference)
+
+
+def check_verbose(value: Any) -> Any:
+    """`value` if it is "auto", 0, 1 or 2, or the error."""
+    if not is_one_of(value, ("auto", 0, 1, 2)):
+        raise invalid("verbose", show(value), "'auto', 0, 1 or 2", "pass 0 to show nothing")
+    return value
 
 
 def check_count(argument: str, value: Any) -> int:
@@ -514,9 +521,9 @@ class EarlyStopping(Monitor):
             check_number(
                 "baseline", baseline, -sys.float_info.max, "a finite number or None", "pass the value to be better than"
             )
-        self.verbose = verbose
+        self.verbose = check_verbose(verbose)
         self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
+        self.restore_best_weights = check_flag("restore_best_weights", restore_best_weights)
         self.start_from_epoch = check_count("start_from_epoch", start_from_epoch)
         self.best_weights: list[np.ndarray] | None = None
         self.best_epoch = self.stopped_epoch = 0
@@ -608,7 +615,7 @@ class ReduceLROnPlateau(Monitor):
         self.factor = check_number(
             "factor", factor, 0, "a number from 0 to below 1", "pass for example 0.1", high=math.nextafter(1, 0)
         )
-        self.verbose = verbose
+        self.verbose = check_verbose(verbose)
         self.cooldown = check_count("cooldown", cooldown)
         self.min_lr = check_number("min_lr", min_lr, 0, "a finite number of at least 0", "pass for example 1e-5")
         self.cooldown_counter = 0
@@ -666,9 +673,7 @@ class ProgbarLogger(Callback):
     """
 
     def __init__(self, verbose: str | int = "auto"):
-        if verbose not in ("auto", 0, 1, 2):
-            raise invalid("verbose", show(verbose), "'auto', 0, 1 or 2", "pass 0 to show nothing")
-        self.verbose = verbose
+        self.verbose = check_verbose(verbose)
         self._title: str | None = None  # of what is running
         self._start, self._busy, self._done = 0.0, 0.0, 0  # seconds, seconds of training, batches
         self._validating = False  # inside an epoch

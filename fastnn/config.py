@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import check_integer, invalid, unknown
+from .errors import check_integer, invalid, is_one_of, unknown
 
 _floatx = "float32"
 _threads: int | None = None
@@ -38,7 +38,7 @@ def set_floatx(value: str) -> None:
         a reference for checking results.
     """
     global _floatx
-    if value not in ("float32", "float64"):
+    if not is_one_of(value, ("float32", "float64")):
         raise unknown("floatx", value, ("float32", "float64"))
     _floatx = value
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import config, ops
-from .errors import check_integer, invalid, show
+from .errors import check_array, check_integer, invalid, show
 from .execute import NativeExecutor, NumpyExecutor, current_isa, make_executor
 from .ops.layout import Shape
 from .program import ROWS, STEP
@@ -102,11 +102,12 @@ class ValueAndGrad:
         return found["value"][()], [found[f"gradient {i}"] for i in range(len(self.wrt))]
 
     def _array(self, i: int, value: Any) -> np.ndarray:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub" or array.dtype == np.float16:
-            raise invalid(f"argument {i}", show(value), "an array of numbers (no float16)", "convert it", TypeError)
+        array = check_array(f"argument {i}", value)
         integers = array.dtype.kind in "iu" and array.ndim > 0 and i not in self._positions
-        return np.ascontiguousarray(array, np.int32 if integers else config.floatx()).reshape(array.shape)
+        if integers and array.size and not -(2**31) <= array.min() <= array.max() < 2**31:
+            raise invalid(f"argument {i}", array, "integers of 32 bits", "convert large numbers to float32")
+        converted = check_array(f"argument {i}", array, np.int32 if integers else config.floatx())
+        return np.ascontiguousarray(converted).reshape(array.shape)
 
     def _executor(self, arrays: list[np.ndarray], rows: int) -> NativeExecutor | NumpyExecutor:
         planned = max(32, 1 << (rows - 1).bit_length())

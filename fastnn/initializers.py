@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from . import config
-from .errors import invalid, show, unknown
+from .errors import check_array, invalid, is_one_of, show, unknown
 from .ops.philox import random_bits
 from .registry import Configurable, make, spellings
 
 Shape = Sequence[int]
 Key = tuple[int, int]  # seed, stream
 
+MAX_AXES = 64  # of a NumPy array
 BLOCK = 2**16  # elements made at a time: temporaries stay in cache, and row r of the bits is block r
 
 # Standard deviation of the standard normal distribution truncated to [-2, 2].
@@ -198,10 +199,11 @@ def _draw(
 ) -> np.ndarray:
     """``shift + factor * values``, computed in float64 and rounded once."""
     out = np.empty(math.prod(shape), dtype)
-    for row, start in enumerate(range(0, out.size, BLOCK)):
-        block = out[start : start + BLOCK]
-        block[:] = shift + factor * distribution(key, row, block.size)
-    return out.reshape(shape)
+    with np.errstate(over="ignore"):
+        for row, start in enumerate(range(0, out.size, BLOCK)):
+            block = out[start : start + BLOCK]
+            block[:] = shift + factor * distribution(key, row, block.size)
+    return finite(out).reshape(shape)
 
 
 # ---- arguments ------------------------------------------------------------------------------------
@@ -235,9 +237,9 @@ def _index(value: object) -> int | None:
         return None
 
 
-def _check_shape(shape: Any) -> tuple[int, ...]:
+def check_shape(shape: Any) -> tuple[int, ...]:
     expected, fix = "a sequence of integers >= 0", "pass a tuple such as (784, 10), or () for a scalar"
-    if isinstance(shape, (str, bytes)) or not hasattr(shape, "__iter__"):
+    if not isinstance(shape, (tuple, list, range)) and not (isinstance(shape, np.ndarray) and shape.ndim == 1):
         raise invalid("shape", show(shape), expected, fix, TypeError)
     given = tuple(shape)
     dims = tuple(size for size in map(_index, given) if size is not None)
@@ -247,18 +249,27 @@ def _check_shape(shape: Any) -> tuple[int, ...]:
         raise invalid("shape", given, expected, fix)
     if math.prod(max(size, 1) for size in dims) >= 2**60:
         raise invalid("shape", given, "fewer than 2**60 elements", "use smaller dimensions")
+    if len(dims) > MAX_AXES:
+        raise invalid("shape", f"{len(dims)} axes", f"at most {MAX_AXES}, as in NumPy", "use fewer of them")
     return dims
 
 
-def _check_dtype(dtype: Any) -> np.dtype:
+def check_dtype(dtype: Any) -> np.dtype:
     expected, fix = "'float32' or 'float64'", "leave dtype out for float32"
     try:
         checked = np.dtype(np.float32 if dtype is None else dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         raise invalid("dtype", show(dtype), expected, fix, TypeError) from None
     if checked not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise invalid("dtype", str(checked), expected, fix)
     return checked
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """The values of a weight, unless their dtype is too small for them."""
+    if not np.isfinite(values).all():
+        raise invalid("values", "infinity or NaN", f"finite {values.dtype} values", "use smaller numbers")
+    return values
 
 
 def compute_fans(shape: Shape) -> tuple[int, int]:
@@ -278,7 +289,7 @@ def compute_fans(shape: Shape) -> tuple[int, int]:
     >>> compute_fans((3, 3, 16, 32))
     (144, 288)
     """
-    dims = _check_shape(shape)
+    dims = check_shape(shape)
     if len(dims) < 2:
         return math.prod(dims), math.prod(dims)
     window = math.prod(dims[:-2])
@@ -329,18 +340,15 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0):
-        try:
-            array = np.asarray(value)
-        except ValueError:  # ragged lists
-            array = np.asarray(None)
-        if array.dtype.kind not in "fiu":
+        array = check_array("value", value)
+        if array.dtype.kind == "b":
             raise invalid("value", show(value), "a number or an array of numbers", "pass a float", TypeError)
         self.value = value
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        dims, checked = _check_shape(shape), _check_dtype(dtype)
+        dims, checked = check_shape(shape), check_dtype(dtype)
         try:
-            return np.broadcast_to(np.asarray(self.value, checked), dims).copy()
+            values = np.broadcast_to(check_array("value", self.value, checked), dims)
         except ValueError:
             raise invalid(
                 "value",
@@ -348,6 +356,7 @@ class Constant(Initializer):
                 f"a number or an array that broadcasts to the shape {dims}",
                 "pass an array of the weight's shape",
             ) from None
+        return finite(values.copy())
 
     def get_config(self) -> dict[str, Any]:
         return {"value": np.asarray(self.value).tolist()}
@@ -363,7 +372,7 @@ class Zeros(Initializer):
     """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        return np.zeros(_check_shape(shape), _check_dtype(dtype))
+        return np.zeros(check_shape(shape), check_dtype(dtype))
 
 
 class Ones(Initializer):
@@ -376,7 +385,7 @@ class Ones(Initializer):
     """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        return np.ones(_check_shape(shape), _check_dtype(dtype))
+        return np.ones(check_shape(shape), check_dtype(dtype))
 
 
 class _Random(Initializer):
@@ -433,7 +442,7 @@ class RandomUniform(_Random):
         super().__init__(seed)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        dims, checked = _check_shape(shape), _check_dtype(dtype)
+        dims, checked = check_shape(shape), check_dtype(dtype)
         values = _draw(_uniform, dims, checked, self._key, self.minval, self.maxval - self.minval)
         # Rounding may reach maxval; the interval is open there.
         last = np.nextafter(checked.type(self.maxval), checked.type(self.minval))
@@ -475,7 +484,7 @@ class RandomNormal(_Random):
         super().__init__(seed)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        dims, checked = _check_shape(shape), _check_dtype(dtype)
+        dims, checked = check_shape(shape), check_dtype(dtype)
         return _draw(self._distribution, dims, checked, self._key, self.mean, self.stddev)
 
     def get_config(self) -> dict[str, Any]:
@@ -549,17 +558,17 @@ class VarianceScaling(_Random):
         self.scale = _number("scale", scale)
         if self.scale <= 0:
             raise invalid("scale", scale, "a number > 0", "pass a positive scale, or use Zeros()")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
+        if not is_one_of(mode, ("fan_in", "fan_out", "fan_avg")):
             raise unknown("mode", mode, ["fan_in", "fan_out", "fan_avg"])
         name = distribution.lower() if isinstance(distribution, str) else distribution
-        name = "truncated_normal" if name == "normal" else name
-        if name not in ("truncated_normal", "untruncated_normal", "uniform"):
+        name = "truncated_normal" if is_one_of(name, ("normal",)) else name
+        if not is_one_of(name, ("truncated_normal", "untruncated_normal", "uniform")):
             raise unknown("distribution", distribution, ["truncated_normal", "untruncated_normal", "uniform"])
         self.mode, self.distribution = mode, name
         super().__init__(seed)
 
     def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
-        dims, checked = _check_shape(shape), _check_dtype(dtype)
+        dims, checked = check_shape(shape), check_dtype(dtype)
         fan_in, fan_out = compute_fans(dims)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1, n)

@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import check_number, invalid, missing_method, not_provided, show, unknown
-from .ops.table import Shape
+from .errors import (
+    check_array,
+    check_flag,
+    check_name,
+    check_number,
+    invalid,
+    is_one_of,
+    missing_method,
+    not_provided,
+    show,
+    unknown,
+)
+from .ops.table import Shape, find_recorder
 from .record import Symbolic
 from .registry import Configurable, function_name, make, spellings
 
@@ -42,6 +53,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     >>> mean_squared_error(np.array([[0.0, 2.0]]), np.array([[1.0, 0.0]]))
     array([2.5])
     """
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.mean_squared_error(y_pred, y_true)
 
 
@@ -54,6 +66,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     >>> mean_absolute_error(np.array([[0.0, 2.0]]), np.array([[1.0, 0.0]]))
     array([1.5])
     """
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.mean_absolute_error(y_pred, y_true)
 
 
@@ -78,8 +91,9 @@ def binary_crossentropy(
     array of shape (batch, ...)
     """
     check_axis(axis)
+    y_true, y_pred = paired(y_true, y_pred)
     y_true = smooth(y_true, label_smoothing, 2)
-    logits = y_pred if from_logits else logits_of(y_pred, "sigmoid")
+    logits = y_pred if check_flag("from_logits", from_logits) else logits_of(y_pred, "sigmoid")
     if logits is not None:
         return ops.binary_crossentropy_from_logits(logits, y_true)
     return ops.binary_crossentropy(y_pred, y_true)
@@ -106,8 +120,9 @@ def categorical_crossentropy(
     array of shape (batch, ...)
     """
     check_axis(axis)
-    y_true = smooth(y_true, label_smoothing, y_pred.shape[-1])
-    logits = y_pred if from_logits else logits_of(y_pred, "softmax")
+    y_true, y_pred = paired(y_true, y_pred)
+    y_true = smooth(y_true, label_smoothing, max(y_pred.shape[-1:], default=1))
+    logits = y_pred if check_flag("from_logits", from_logits) else logits_of(y_pred, "softmax")
     if logits is not None:
         return ops.categorical_crossentropy_from_logits(logits, y_true)[0]
     return ops.categorical_crossentropy(y_pred, y_true)
@@ -136,7 +151,8 @@ def sparse_categorical_crossentropy(
     """
     check_axis(axis)
     not_provided(ignore_class=ignore_class)
-    logits = y_pred if from_logits else logits_of(y_pred, "softmax")
+    y_true, y_pred = paired(y_true, y_pred, LABELS)
+    logits = y_pred if check_flag("from_logits", from_logits) else logits_of(y_pred, "softmax")
     if logits is not None:
         return ops.sparse_categorical_crossentropy_from_logits(logits, y_true)[0]
     return ops.sparse_categorical_crossentropy(y_pred, y_true)
@@ -144,12 +160,13 @@ def sparse_categorical_crossentropy(
 
 def smooth(y_true: Any, smoothing: float, classes: int) -> Any:
     """Targets moved by `smoothing` towards the uniform distribution."""
-    return ops.affine(y_true, scale=1.0 - smoothing, offset=smoothing / classes) if smoothing else y_true
+    smoothing = checked_smoothing(smoothing)
+    return ops.affine(y_true, scale=1.0 - smoothing, offset=smoothing / max(classes, 1)) if smoothing else y_true
 
 
 def check_axis(axis: Any) -> None:
     """Only the last axis is provided."""
-    if axis != -1:
+    if not is_one_of(axis, (-1,)):
         raise invalid("axis", show(axis), "-1 (other axes are not provided yet)", "move the classes to the last axis")
 
 
@@ -172,13 +189,13 @@ class Loss(Configurable):
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size"):
         reductions = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
-        if reduction is not None and reduction not in reductions:
+        if not is_one_of(reduction, (None, *reductions)):
             raise unknown("reduction", reduction, reductions)
         if reduction == "mean_with_sample_weight":
             raise invalid(
                 "reduction", reduction, "another reduction (this one is not provided yet)", "use 'sum_over_batch_size'"
             )
-        self.name = name or type(self).__name__
+        self.name = check_name("name", name) or type(self).__name__
         self.reduction = reduction
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -189,20 +206,20 @@ class Loss(Configurable):
         """The reduced loss of arrays; in a function for `fastnn.value_and_grad`, of its arguments."""
         if isinstance(y_pred, Symbolic):
             return self._recorded(y_true, y_pred, sample_weight)
-        y_pred = np.asarray(y_pred)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(np.float32)
-        y_true = align_target(np.asarray(y_true), y_pred.shape, self.target)
-        if self.target == VALUES:
-            y_true = y_true.astype(y_pred.dtype, copy=False)
-        values = np.asarray(self.call(y_true, y_pred))
-        if sample_weight is not None:
-            weights = np.asarray(sample_weight, values.dtype)
-            values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        if self.reduction in ("none", None):
-            return values
-        total = values.sum(dtype=np.float64)
-        return values.dtype.type(total if self.reduction == "sum" else total / values.size)
+        y_true, y_pred = paired(y_true, y_pred, self.target)
+        y_true = align_target(y_true, y_pred.shape, self.target)
+        values = check_array(f"values of loss {self.name!r}", self.call(y_true, y_pred), y_pred.dtype)
+        with np.errstate(all="ignore"):
+            if sample_weight is not None:
+                weights = check_array("sample_weight", sample_weight, values.dtype)
+                if weights.shape != values.shape[: weights.ndim]:
+                    expected = f"one weight for each of the values of shape {values.shape}"
+                    raise invalid("sample_weight", weights, expected, "pass one weight per sample")
+                values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+            if self.reduction in ("none", None):
+                return values
+            total = values.sum(dtype=np.float64)
+            return values.dtype.type(total if self.reduction == "sum" else total / max(values.size, 1))
 
     def _recorded(self, y_true: Any, y_pred: Symbolic, sample_weight: Any) -> Symbolic:
         """The reduced loss of symbolic arrays."""
@@ -237,7 +254,8 @@ class LossFunction(Loss):
         reduction: str | None = "sum_over_batch_size",
         **arguments: Any,
     ):
-        super().__init__(name or function_name(function), reduction)
+        default = function_name(function)  # refuses what is no function
+        super().__init__(check_name("name", name) or default, reduction)
         self.function, self.arguments = function, arguments
         if function is sparse_categorical_crossentropy:
             self.target = LABELS
@@ -279,7 +297,7 @@ class BinaryCrossentropy(LossFunction):
             binary_crossentropy,
             name,
             reduction,
-            from_logits=bool(from_logits),
+            from_logits=check_flag("from_logits", from_logits),
             label_smoothing=checked_smoothing(label_smoothing),
         )
 
@@ -300,7 +318,7 @@ class CategoricalCrossentropy(LossFunction):
             categorical_crossentropy,
             name,
             reduction,
-            from_logits=bool(from_logits),
+            from_logits=check_flag("from_logits", from_logits),
             label_smoothing=checked_smoothing(label_smoothing),
         )
 
@@ -318,12 +336,28 @@ class SparseCategoricalCrossentropy(LossFunction):
     ):
         check_axis(axis)
         not_provided(ignore_class=ignore_class)
-        super().__init__(sparse_categorical_crossentropy, name, reduction, from_logits=bool(from_logits))
+        super().__init__(
+            sparse_categorical_crossentropy, name, reduction, from_logits=check_flag("from_logits", from_logits)
+        )
 
 
 def checked_smoothing(value: Any) -> float:
     """A label smoothing from 0 to 1."""
     return check_number("label_smoothing", value, 0, "a number from 0 to 1", "pass for example 0.1", 1)
+
+
+def paired(y_true: Any, y_pred: Any, target: str = VALUES) -> tuple[Any, Any]:
+    """Targets and predictions as arrays of one floating type, labels as integers; symbolic ones as they are."""
+    if find_recorder((y_true, y_pred)) is not None:
+        return y_true, y_pred
+    y_true, y_pred = check_array("y_true", y_true), check_array("y_pred", y_pred)
+    if y_pred.dtype.kind != "f":
+        y_pred = y_pred.astype(np.float32)
+    if target == VALUES:
+        return check_array("y_true", y_true, y_pred.dtype), y_pred
+    if not ((y_true == np.floor(y_true)) & (np.abs(y_true) < 2**31)).all():  # false for NaN
+        raise invalid("y_true", y_true, "integer labels", "pass the numbers of the classes, counted from 0")
+    return y_true.astype(np.int64), y_pred
 
 
 def align_target(y: Any, prediction: Shape, target: str, argument: str = "y") -> Any:

@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 
 from . import initializers, losses, ops
-from .errors import check_number, invalid, missing_method, not_provided, show
-from .losses import LABELS, VALUES, align_target
+from .errors import (
+    check_array,
+    check_integer,
+    check_name,
+    check_number,
+    invalid,
+    is_one_of,
+    missing_method,
+    not_provided,
+    show,
+    unknown,
+)
+from .losses import LABELS, VALUES, align_target, paired
 from .ops.table import Shape
 from .registry import Names, function_name, make, snake_case, spellings
 from .variable import Variable
@@ -24,21 +35,25 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     >>> binary_accuracy(np.array([[1.0, 0.0]]), np.array([[0.7, 0.6]]))
     array([0.5])
     """
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.threshold_agrees(y_pred, y_true, threshold=threshold)
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest prediction is at the place of the largest target, else 0."""
+    y_true, y_pred = paired(y_true, y_pred)
     return ops.argmax_agrees(y_pred, y_true)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest prediction is at the label, else 0."""
+    y_true, y_pred = paired(y_true, y_pred, LABELS)
     return ops.argmax_equals(y_pred, y_true)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     """1 where the label is among the k largest predictions, else 0."""
+    y_true, y_pred = paired(y_true, y_pred, LABELS)
     return ops.in_top_k(y_pred, y_true, k=k)
 
 
@@ -91,13 +106,15 @@ class Metric:
             attribute = method.partition("(")[0]
             if getattr(type(self), attribute) is getattr(Metric, attribute):
                 raise missing_method(self, method, "write it with NumPy")
-        self.name = name or snake_case(type(self).__name__)
+        self.name = check_name("name", name) or snake_case(type(self).__name__)
         self._variables: list[tuple[Variable, np.ndarray]] = []  # with their initial values
 
     def add_variable(self, shape: tuple[int, ...] = (), initializer: Any = "zeros", name: str = "total") -> Variable:
         """A float64 variable of this metric, which `reset_state` sets back to its initial value."""
+        shape = initializers.check_shape(shape)
+        check_name("name", name)
         initial = initializers.get(initializer) or initializers.Zeros()
-        variable = Variable(initial(tuple(shape)), trainable=False, name=name, dtype="float64")
+        variable = Variable(initial(shape), trainable=False, name=name, dtype="float64")
         variable.path = f"{self.name}/{name}"
         self._variables.append((variable, variable.numpy()))
         return variable
@@ -140,8 +157,11 @@ class MeanMetric(Metric):
     """
 
     def __init__(self, function: Callable[..., Any], name: str | None = None, target: str = VALUES, **arguments: Any):
+        if not is_one_of(target, (VALUES, LABELS)):
+            raise unknown("target", target, (VALUES, LABELS))
         self.function, self.target, self.arguments = function, target, arguments
-        super().__init__(name or function_name(function))
+        default = function_name(function)  # refuses what is no function
+        super().__init__(check_name("name", name) or default)
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -158,12 +178,10 @@ class MeanMetric(Metric):
             self.weight += weight
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        y_pred = np.asarray(y_pred)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(np.float32)
-        y_true = align_target(np.asarray(y_true), y_pred.shape, self.target)
-        values = np.asarray(self.values(y_true, y_pred))
-        weights = None if sample_weight is None else np.asarray(sample_weight, values.dtype)
+        y_true, y_pred = paired(y_true, y_pred, self.target)
+        y_true = align_target(y_true, y_pred.shape, self.target)
+        values = check_array(f"values of metric {self.name!r}", self.values(y_true, y_pred), y_pred.dtype)
+        weights = None if sample_weight is None else check_array("sample_weight", sample_weight, values.dtype)
         self.add(np.asarray(ops.weighted_sum(values, weights))[None])
 
     def result(self) -> float:
@@ -201,9 +219,8 @@ class SparseTopKCategoricalAccuracy(MeanMetric):
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: None = None):
         not_provided(dtype=dtype)
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise invalid("k", show(k), "a positive integer", "pass how many of the largest predictions count")
-        super().__init__(sparse_top_k_categorical_accuracy, name, LABELS, k=int(k))
+        k = check_integer("k", k, 1, "a positive integer", "pass how many of the largest predictions count")
+        super().__init__(sparse_top_k_categorical_accuracy, name, LABELS, k=k)
 
 
 class MeanSquaredError(MeanMetric):
@@ -227,7 +244,7 @@ class LossMetric(MeanMetric):
 
     def __init__(self, loss: Any, name: str | None = None):
         loss = losses.get(loss)
-        super().__init__(loss.call, name or loss.name, loss.target)
+        super().__init__(loss.call, check_name("name", name) or loss.name, loss.target)
 
 
 def accuracy_of(y_shape: Shape | None, prediction: Shape | None) -> Callable[[str], MeanMetric]:
@@ -284,5 +301,8 @@ def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None 
     """
     if isinstance(identifier, losses.Loss):
         return LossMetric(identifier)
+    for argument, shape in (("y_shape", y_shape), ("prediction", prediction)):
+        if shape is not None and (not isinstance(shape, tuple) or not shape):
+            raise invalid(argument, show(shape), "a shape with a batch axis, or None", "pass (None, ...)", TypeError)
     accuracies = {name: partial(accuracy_of(y_shape, prediction), name) for name in ("accuracy", "acc")}
     return make("metric", identifier, NAMES | accuracies, Metric, wrap=from_function)

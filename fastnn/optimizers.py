@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from . import ops, schedules
-from .errors import check_number, invalid, missing_method, not_provided, show, unknown
+from .errors import (
+    check_array,
+    check_flag,
+    check_integer,
+    check_name,
+    check_number,
+    invalid,
+    missing_method,
+    not_provided,
+    show,
+    unknown,
+)
 from .record import Recorder, Symbolic
 from .registry import Configurable, make, spellings
 from .variable import Variable
@@ -46,9 +57,9 @@ class Optimizer(Configurable):
             if argument not in LATER:
                 known = {*signature(type(self)).parameters} - {"kwargs"}
                 raise unknown(f"argument of {type(self).__name__}", argument, known)
-            not_provided(**{argument: None if value == LATER[argument] else value})
+            not_provided(LATER[argument], **{argument: value})
         self._learning_rate = self._checked_rate(learning_rate)
-        self.name = name or type(self).__name__.lower()
+        self.name = check_name("name", name) or type(self).__name__.lower()
         self._iterations = np.zeros(1, np.int64)
         self._slots: dict[int, dict[str, Variable]] = {}
 
@@ -97,7 +108,8 @@ class Optimizer(Configurable):
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self._iterations[0] = value
+        expected = "an integer of at least 0 and below 2**62"
+        self._iterations[0] = check_integer("iterations", value, 0, expected, "pass the number of steps", 2**62 - 1)
 
     @property
     def learning_rate(self) -> float:
@@ -127,7 +139,7 @@ class Optimizer(Configurable):
 
     @staticmethod
     def _checked_rate(rate: Any) -> Any:
-        if callable(rate):
+        if callable(rate) and not isinstance(rate, type):
             return rate
         return check_number(
             "learning_rate",
@@ -141,6 +153,9 @@ class Optimizer(Configurable):
         """The scalars of the next steps, shape (steps, 1)."""
         first = self.iterations
         numbers = [self.scalars(t, self._rate(t)) for t in range(first, first + steps)]
+        expected, fix = "a finite float32", "use a smaller learning rate"
+        largest = max(numbers, default=0)
+        check_number(f"step of {self.name}", largest, 0, expected, fix, float(np.finfo(np.float32).max))
         return np.array(numbers).reshape(steps, 1)
 
     def slots(self, variable: Variable) -> dict[str, Variable]:
@@ -191,7 +206,15 @@ class Optimizer(Configurable):
         ValueError
             A gradient of another shape; nothing is changed.
         """
-        pairs = [(np.asarray(g, v.dtype), v) for g, v in grads_and_vars]
+        expected, fix = "a list of pairs (gradient, Variable)", "pass zip(gradients, variables)"
+        try:
+            pairs = [(g, v) for g, v in grads_and_vars]
+        except (TypeError, ValueError):
+            raise invalid("grads_and_vars", show(grads_and_vars), expected, fix, TypeError) from None
+        for i, (g, v) in enumerate(pairs):
+            if not isinstance(v, Variable):
+                raise invalid("grads_and_vars", show(v), expected, fix, TypeError)
+            pairs[i] = check_array(f"gradient of {v.path!r}", g, v.dtype), v
         for g, v in pairs:
             if g.shape != v.shape:
                 raise invalid(f"gradient of {v.path!r}", g, f"shape {v.shape}", "pass one gradient per variable")
@@ -285,7 +308,7 @@ class SGD(Optimizer):
         **kwargs: Any,
     ):
         self.momentum = fraction("momentum", momentum)
-        self.nesterov = bool(nesterov)
+        self.nesterov = check_flag("nesterov", nesterov)
         super().__init__(learning_rate, name=name, **kwargs)
         if self.momentum:
             self.slot_names = ("momentum",)
@@ -325,9 +348,9 @@ class RMSprop(Optimizer):
         **kwargs: Any,
     ):
         self.rho, self.momentum = fraction("rho", rho), fraction("momentum", momentum)
-        self.epsilon, self.centered = positive("epsilon", epsilon), bool(centered)
+        self.epsilon, self.centered = positive("epsilon", epsilon), check_flag("centered", centered)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.slot_names = ("velocity", *("momentum",) * bool(momentum), *("average",) * self.centered)
+        self.slot_names = ("velocity", *("momentum",) * bool(self.momentum), *("average",) * self.centered)
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
         return ops.rmsprop(
@@ -380,7 +403,7 @@ class Adam(Optimizer):
         **kwargs: Any,
     ):
         self.beta_1, self.beta_2 = fraction("beta_1", beta_1), fraction("beta_2", beta_2)
-        self.epsilon, self.amsgrad = positive("epsilon", epsilon), bool(amsgrad)
+        self.epsilon, self.amsgrad = positive("epsilon", epsilon), check_flag("amsgrad", amsgrad)
         super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 

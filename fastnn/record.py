@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import ops, variable
-from .errors import invalid
+from .errors import check_array, invalid
 from .ops.layout import Shape
 from .ops.operators import Operators
-from .ops.table import Op, as_array
+from .ops.table import Op, check_attributes
 from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
 from .variable import Variable
 
@@ -161,7 +161,7 @@ class Recorder:
 
     def constant(self, value: Any) -> Symbolic:
         """A fixed array, kept with the program."""
-        return self.variable(Variable(as_array(value), trainable=False, name="constant", dtype=self.dtype))
+        return self.variable(Variable(check_array("constant", value, self.dtype), False, "constant", self.dtype))
 
     def output(self, symbol: Symbolic, name: str, kind: str = ROWS) -> None:
         """Have `symbol` written to an array bound at run time: by rows, or one entry per step."""
@@ -211,6 +211,7 @@ class Recorder:
                 "leave it out",
                 TypeError,
             )
+        check_attributes(row, attrs)
         ins = [self.symbol(a) for a in row.bind_inputs(args)]
         for i, symbol in enumerate(ins):
             if symbol is None or row.view or is_integer(symbol) == (i in row.integers):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Self
 
-from .errors import unknown
+from .errors import invalid, show, unknown
 
 Names = dict[str, Callable[[], Any]]
 
@@ -22,7 +22,10 @@ def function_name(function: Callable[..., Any]) -> str:
     >>> function_name(len), function_name(lambda: 0)
     ('len', 'lambda')
     """
-    return getattr(function, "__name__", snake_case(type(function).__name__)).strip("<>")
+    if not callable(function):
+        fix = "pass a function written with fastnn.ops"
+        raise invalid("function", show(function), "a function of targets and predictions", fix, TypeError)
+    return str(getattr(function, "__name__", snake_case(type(function).__name__))).strip("<>")
 
 
 class Configurable:
@@ -35,6 +38,8 @@ class Configurable:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make an object from what `get_config` gave."""
+        if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+            raise invalid(f"config of {cls.__name__}", show(config), "a dict", "pass what get_config() gave", TypeError)
         return cls(**config)
 
 
@@ -73,17 +78,20 @@ def make(argument: str, identifier: Any, names: Names, base: type, wrap: Callabl
     TypeError
         For anything else.
     """
-    if isinstance(identifier, type) and (wrap or issubclass(identifier, base)):
-        identifier = identifier()
+    if isinstance(identifier, type) and not issubclass(identifier, type):
+        functions = wrap and any("__call__" in vars(cls) for cls in identifier.__mro__)
+        if functions or issubclass(identifier, base):
+            identifier = identifier()
     if isinstance(identifier, base):
         return identifier
     if isinstance(identifier, dict):
         name = identifier.get("class_name")
         if isinstance(name, str) and isinstance(names.get(name), type):
-            return names[name].from_config(identifier.get("config") or {})  # type: ignore[attr-defined]
+            config = identifier.get("config")
+            return names[name].from_config({} if config is None else config)  # type: ignore[attr-defined]
         identifier = name
     if isinstance(identifier, str) and identifier in names:
         return names[identifier]()
-    if wrap and callable(identifier):
+    if wrap and callable(identifier) and not isinstance(identifier, type):
         return wrap(identifier)
     raise unknown(argument, identifier, (name for name in names if name.islower()))

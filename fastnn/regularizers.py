@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import ops
-from .errors import check_number
+from .errors import check_number, is_one_of
 from .registry import Configurable, make, spellings
 
 
@@ -52,7 +52,7 @@ class L1(Regularizer):
         self.l1 = _factor("l1", l1)
 
     def __call__(self, x: Any) -> Any:
-        return self.l1 * ops.sum(ops.abs(x))
+        return ops.multiply(ops.sum(ops.abs(x)), self.l1)
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
@@ -77,7 +77,7 @@ class L2(Regularizer):
         self.l2 = _factor("l2", l2)
 
     def __call__(self, x: Any) -> Any:
-        return self.l2 * ops.sum(ops.square(x))
+        return ops.multiply(ops.sum(ops.square(x)), self.l2)
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}
@@ -105,7 +105,7 @@ class L1L2(Regularizer):
         if not self.l1:
             return L2(self.l2)(x)
         penalty = L1(self.l1)(x)
-        return penalty + L2(self.l2)(x) if self.l2 else penalty
+        return ops.add(penalty, L2(self.l2)(x)) if self.l2 else penalty
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}
@@ -142,6 +142,6 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     """
     if identifier is None:
         return None
-    if identifier in ("l1_l2", "L1L2"):  # Keras documents 0.01 for every name; L1L2() alone is no penalty
+    if is_one_of(identifier, ("l1_l2", "L1L2")):  # Keras documents 0.01 for every name; L1L2() alone is no penalty
         return L1L2(l1=0.01, l2=0.01)
     return make("regularizer", identifier, NAMES, Regularizer, wrap=lambda function: function)

@@ -4,7 +4,7 @@ import math
 import sys
 from typing import Any
 
-from .errors import check_number
+from .errors import check_flag, check_name, check_number
 from .registry import Configurable
 
 
@@ -14,6 +14,8 @@ def power(base: float, exponent: float) -> float:
     These are correctly rounded everywhere, so no maths library has a say in a learning rate. Counting one
     rounding each, the relative error is below ``(exponent + 110) * 2**-53``.
     """
+    if math.isinf(exponent):
+        return 0.0 if base < 1 else base if base == 1 else math.inf
     whole = math.floor(exponent)
     fraction = exponent - whole  # exact
     result, square, root = 1.0, base, base
@@ -102,14 +104,15 @@ class ExponentialDecay(LearningRateSchedule):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = decay_steps
         self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+        self.staircase = check_flag("staircase", staircase)
+        self.name = check_name("name", name)
 
     def __call__(self, step: int) -> float:
-        p = step / self.decay_steps
+        taken = check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
+        p = taken / float(self.decay_steps)
         if self.staircase:
             p = math.floor(p)
-        return float(self.initial_learning_rate * power(self.decay_rate, p))
+        return float(self.initial_learning_rate) * power(float(self.decay_rate), p)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,13 +1,12 @@
 """Small helpers to prepare data."""
 
-import contextlib
-import operator
+import math
 from typing import Any
 
 import numpy as np
 
 from fastnn.config import set_random_seed
-from fastnn.errors import invalid, show
+from fastnn.errors import check_array, check_integer, check_number, invalid, show
 
 __all__ = ["normalize", "set_random_seed", "to_categorical"]
 
@@ -41,10 +40,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
            [0., 0., 1., 0.],
            [0., 1., 0., 0.]], dtype=float32)
     """
-    labels = np.asarray(x)
-    if labels.dtype.kind in "OUS":  # numbers read from text are accepted, as Keras does
-        with contextlib.suppress(TypeError, ValueError):
+    try:
+        labels = np.asarray(x)
+        if labels.dtype.kind in "OUS":  # numbers read from text are accepted, as Keras does
             labels = labels.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        labels = np.asarray(None)
     if labels.dtype.kind not in "biuf":
         fix = "number the classes, for example with np.unique(x, return_inverse=True)[1]"
         raise invalid("x", show(x), "integer labels", fix, error=TypeError)
@@ -52,19 +53,12 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         if labels.size == 0:
             raise invalid("x", labels, "at least one label", "pass num_classes as well")
     else:
-        try:
-            num_classes = operator.index(num_classes)
-        except TypeError as error:
-            raise invalid(
-                "num_classes", show(num_classes), "an integer or None", "pass an int", error=TypeError
-            ) from error
-        if num_classes < 1:
-            fix = "pass the number of classes, or None to use the largest label plus 1"
-            raise invalid("num_classes", num_classes, "a positive integer", fix)
-    limit = np.inf if num_classes is None else num_classes
+        fix = "pass the number of classes, or None to use the largest label plus 1"
+        num_classes = check_integer("num_classes", num_classes, 1, "a positive integer below 2**31", fix, 2**31 - 1)
+    limit = 2**31 - 1 if num_classes is None else num_classes
     wrong = ~((labels >= 0) & (labels < limit) & (labels == np.floor(labels)))  # true for NaN as well
     if wrong.any():
-        upper = "up" if num_classes is None else f"to {num_classes - 1}"
+        upper = "up to below 2**31 - 1" if num_classes is None else f"to {num_classes - 1}"
         raise invalid(
             "x",
             f"the label {labels[wrong][0]}",
@@ -110,12 +104,10 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    x = np.asarray(x)
-    if not isinstance(axis, (int, np.integer)):
-        raise invalid("axis", show(axis), "an integer", "name one axis of x", error=TypeError)
-    if not -x.ndim <= axis < x.ndim:
-        raise invalid("axis", axis, f"an axis of x, which has {x.ndim}", "name an axis that x has")
-    if not isinstance(order, (int, float, np.integer, np.floating)):
-        raise invalid("order", show(order), "a number", "pass 1, 2 or np.inf", error=TypeError)
-    norm = np.linalg.norm(x, order, axis, keepdims=True)
-    return x / np.where(norm == 0, norm.dtype.type(1), norm)
+    x = check_array("x", x)
+    expected = f"an axis of x, which has {x.ndim}"
+    axis = check_integer("axis", axis, -x.ndim, expected, "name an axis that x has", x.ndim - 1)
+    order = check_number("order", order, -math.inf, "a number", "pass 1, 2 or np.inf", math.inf)
+    with np.errstate(all="ignore"):
+        norm = np.linalg.norm(x, order, axis, keepdims=True)
+        return x / np.where(norm == 0, norm.dtype.type(1), norm)

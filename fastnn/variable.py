@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from . import config
-from .errors import invalid, show
+from .errors import check_array, check_flag, check_name, invalid, is_one_of, show, unknown
 from .ops.operators import Operators
 from .program import ALIGNMENT
+
+DTYPES = ("float32", "float64", "int32", "int64")
 
 
 class Recording(threading.local):
@@ -44,7 +46,7 @@ class Variable(Operators):
         Whether optimizers may change it.
     name : str, default "variable"
     dtype : str, optional
-        Default: `config.floatx()`, which C computes with.
+        "float32", "float64", "int32" or "int64"; default: `config.floatx()`, which C computes with.
 
     Attributes
     ----------
@@ -60,11 +62,12 @@ class Variable(Operators):
     """
 
     def __init__(self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None):
-        value = np.asarray(value)
-        self._value = aligned_empty(value.shape, dtype or config.floatx())
-        self._value[...] = value
-        self.trainable = trainable
-        self.name = name
+        value, dtype = check_array("value", value), dtype or config.floatx()
+        if not is_one_of(dtype, DTYPES):
+            raise unknown("dtype", dtype, DTYPES)
+        self.trainable, self.name = check_flag("trainable", trainable), check_name("name", name) or "variable"
+        self._value = aligned_empty(value.shape, dtype)
+        self._value[...] = check_array("value", value, dtype)
         self.path = name
 
     @property
@@ -91,7 +94,7 @@ class Variable(Operators):
 
     def assign(self, value: Any) -> None:
         """Set the value; the shape must be the variable's own."""
-        value = np.asarray(value)
+        value = check_array(f"value of variable {self.path!r}", value, self.dtype)
         if value.shape != self.shape:
             raise invalid(
                 f"value of variable {self.path!r}",

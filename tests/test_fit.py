@@ -920,3 +920,16 @@ def test_float64_runs_in_numpy_and_agrees_with_float32(double):
     assert list(history) == list(expected)
     for name, values in history.items():
         assert np.allclose(values, expected[name], rtol=1e-4)
+
+
+def test_dropout_of_everything_leaves_only_the_bias_to_learn():
+    x, y = np.ones((8, 4), np.float32), np.ones((8, 2), np.float32)
+    model = fastnn.Sequential([layers.Dropout(1, input_shape=(4,)), layers.Dense(2)])
+    model.compile(optimizers.SGD(0.25), "mse")
+    kernel, _ = model.get_weights()
+    assert model.layers[0](x, training=True).tolist() == np.zeros((8, 4)).tolist()
+    model.fit(x, y, verbose=0)
+    # The outputs are 0: the gradient of the mean of (b - 1)^2 over two outputs is b - 1 = -1.
+    assert model.get_weights()[0].tobytes() == kernel.tobytes()
+    assert model.get_weights()[1].tolist() == [0.25, 0.25]
+    np.testing.assert_allclose(model.predict(x), x @ kernel + 0.25, rtol=1e-6)

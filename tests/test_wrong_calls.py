@@ -16,6 +16,7 @@ from fastnn import (
     metrics,
     ops,
     optimizers,
+    plotting,
     regularizers,
     schedules,
     utils,
@@ -28,6 +29,7 @@ X = RNG.standard_normal((12, 4)).astype(np.float32)  # 12 samples of 4 features
 Y = np.arange(12) % 3  # labels of 3 classes
 HOT = np.eye(3, dtype=np.float32)[Y]
 WEIGHTS = np.linspace(0.5, 1.5, 12)
+ARRAY = np.ones(2)  # has no truth value
 
 
 def model(loss="sparse_categorical_crossentropy", built=True, compiled=True, optimizer="adam"):
@@ -113,6 +115,32 @@ class Subclass(fastnn.Model):
         return self.dense(x)
 
 
+class Misjudging(layers.Layer):
+    """Says that its outputs have one feature more than they have."""
+
+    def call(self, x):
+        return x * 2
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+
+class OfFloat64(layers.Layer):
+    def build(self, input_shape):
+        self.w = self.add_weight(input_shape[1:], name="w", dtype="float64")
+
+    def call(self, x):
+        return x * self.w
+
+
+class Count(metrics.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return 0.0
+
+
 def threads(n):
     with fastnn.threads(n):
         raise AssertionError("a wrong number of threads was accepted")
@@ -120,6 +148,14 @@ def threads(n):
 
 def set_rate(made, value):
     made.optimizer.learning_rate = value
+
+
+def set_iterations(made, value):
+    made.optimizer.iterations = value
+
+
+def too_fast(made):
+    optimizers.SGD(1e300).apply_gradients([(np.zeros((4, 5)), made.layers[0].kernel)])
 
 
 def with_nan(array):
@@ -375,7 +411,7 @@ WRONG = {
         "input-batch": (lambda m: layers.Input((None, 4)), TypeError, "shape: received"),
         "input-negative": (lambda m: layers.Input((-4,)), ValueError, "shape: received"),
         "activation-layer": (lambda m: layers.Activation("sigmod"), ValueError, "use 'sigmoid'"),
-        "dropout-1": (lambda m: layers.Dropout(1.0), ValueError, "rate: received 1.0"),
+        "dropout-1": (lambda m: layers.Dropout(1.5), ValueError, "rate: received 1.5"),
         "dropout-negative": (lambda m: layers.Dropout(-0.5), ValueError, "rate: received -0.5"),
         "dropout-string": (lambda m: layers.Dropout("half"), TypeError, "rate: received 'half'"),
         "dropout-seed": (lambda m: layers.Dropout(0.5, seed=-1), ValueError, "seed: received -1"),
@@ -455,6 +491,185 @@ WRONG = {
         "activation-option": (lambda m: activations.elu(X, alpha="a"), TypeError, "alpha: received 'a'"),
         "softmax-axis": (lambda m: activations.softmax(X, axis=0), ValueError, "axis: received 0"),
         "to-categorical": (lambda m: utils.to_categorical([0, -1]), ValueError, "label -1"),
+        # found by test_any_call.py
+        "many-digits": (lambda m: layers.Dense(10**5000), ValueError, "units: received something that cannot be shown"),
+        "floatx-array": (lambda m: config.set_floatx(ARRAY), TypeError, r"floatx: received .*shape \(2,\)"),
+        "use-bias": (lambda m: layers.Dense(3, use_bias="no"), TypeError, "use_bias: received 'no'"),
+        "trainable": (lambda m: layers.Dense(3, trainable=ARRAY), TypeError, "trainable: received"),
+        "bias-initializer": (lambda m: layers.Dense(3, bias_initializer="one s"), ValueError, "use 'ones'"),
+        "regularizer-array": (lambda m: layers.Dense(3, bias_regularizer=ARRAY), TypeError, "regularizer: received"),
+        "input-dtype-array": (lambda m: layers.Input((4,), dtype=ARRAY), ValueError, "dtype: received"),
+        "dropout-seed-string": (lambda m: layers.Dropout(0.5, seed="x"), TypeError, "seed: received 'x'"),
+        "reshape-bool": (lambda m: layers.Reshape((True, 4)), TypeError, "target_shape: received"),
+        "flatten-number": (lambda m: layers.Flatten(name="f")(3.0), ValueError, "'f': received .*axis 0"),
+        "call-ragged": (lambda m: m.layers[0]([[1.0], [1.0, 2.0]]), TypeError, "'hidden': received a list .*long"),
+        "call-longdouble": (lambda m: m.layers[0](X.astype(np.longdouble)), TypeError, "'hidden'"),
+        "call-masked": (lambda m: m.predict(np.ma.masked_less(X, 0)), ValueError, "x: .*masked .*fill or remove"),
+        "call-training-array": (lambda m: m(X, training=ARRAY), TypeError, "training: received"),
+        "call-misfit": (lambda m: layers.Reshape((3, 3), name="r")(X), ValueError, r"'r'.*shape \(12, 4\)"),
+        "call-nothing": (
+            lambda m: layers.Activation(print, name="p")(X),
+            TypeError,
+            "output of layer 'p': received None",
+        ),
+        "record-nothing": (
+            lambda m: m.add(layers.Activation(lambda x: 0, name="p")),
+            TypeError,
+            "layer 'p': received 0",
+        ),
+        "record-sum": (lambda m: m.add(layers.Activation(ops.sum, name="p")), ValueError, "layer 'p'.*received"),
+        "wrong-output-shape": (
+            lambda m: fastnn.Sequential([Misjudging(name="mis", input_shape=(4,))]).predict(X),
+            ValueError,
+            r"output of model .*\(None, 4\).*\(None, 5\)",
+        ),
+        "weight-float64": (lambda m: m.add(OfFloat64(name="double")), ValueError, "'double/w'.*dtype float64"),
+        "weight-shape": (lambda m: m.layers[0].add_weight("ab"), TypeError, "shape of hidden/weight: received 'ab'"),
+        "weight-dtype": (lambda m: m.layers[0].add_weight((2,), dtype="int8"), ValueError, "dtype: received int8"),
+        "weight-name": (lambda m: m.layers[0].add_weight((2,), name=3), TypeError, "name: received 3"),
+        "weight-initializer": (
+            lambda m: m.layers[0].add_weight((2,), lambda shape, dtype: "zeros", name="w"),
+            TypeError,
+            "initializer of hidden/w: received 'zeros'",
+        ),
+        "constant-huge": (lambda m: initializers.Constant(1e300)((2,)), ValueError, "finite float32 values"),
+        "normal-huge": (lambda m: initializers.RandomNormal(stddev=1e300)((2,)), ValueError, "finite float32 values"),
+        "initializer-dict": (lambda m: initializers.Zeros()({}), TypeError, "shape: received {}"),
+        "initializer-axes": (lambda m: initializers.Zeros()((1,) * 65), ValueError, "shape: received 65 axes"),
+        "scaling-array": (lambda m: initializers.VarianceScaling(mode=ARRAY), TypeError, "mode: received"),
+        "distribution": (lambda m: initializers.VarianceScaling(distribution=ARRAY), TypeError, "distribution: "),
+        "config-none": (lambda m: layers.Dense.from_config(None), TypeError, "config of Dense: received None"),
+        "config-number": (lambda m: regularizers.get({"class_name": "L1", "config": 3}), TypeError, "config of L1"),
+        "model-config-none": (lambda m: fastnn.Sequential.from_config(None), TypeError, "config: received None"),
+        "model-config-input": (
+            lambda m: fastnn.Sequential.from_config({"name": "m", "layers": [{"class_name": "Input", "config": {}}]}),
+            ValueError,
+            "use 'InputLayer'",
+        ),
+        "build-number": (lambda m: m.build(3), TypeError, "input_shape: received 3"),
+        "build-batch": (lambda m: m.build((12, 4)), TypeError, r"input_shape: received \(12, 4\)"),
+        "loss-class": (lambda m: losses.get(int), TypeError, "loss: received <class 'int'>"),
+        "loss-name": (lambda m: losses.MeanSquaredError(name=ARRAY), TypeError, "name: received"),
+        "loss-reduction-array": (lambda m: losses.MeanSquaredError(reduction=ARRAY), TypeError, "reduction: "),
+        "loss-axis-array": (lambda m: losses.CategoricalCrossentropy(axis=ARRAY), ValueError, "axis: received"),
+        "loss-from-logits": (lambda m: losses.binary_crossentropy(HOT, HOT, ARRAY), TypeError, "from_logits: "),
+        "loss-function": (lambda m: losses.LossFunction(3, "three"), TypeError, "function: received 3"),
+        "metric-function": (lambda m: metrics.MeanMetric(3, "three"), TypeError, "function: received 3"),
+        "loss-strings": (lambda m: losses.mean_squared_error(["a"], [1.0]), TypeError, "y_true: received"),
+        "loss-labels": (lambda m: losses.SparseCategoricalCrossentropy()(Y / 2, HOT), ValueError, "integer labels"),
+        "loss-smoothing-string": (
+            lambda m: losses.categorical_crossentropy(HOT, HOT, label_smoothing="a"),
+            TypeError,
+            "label_smoothing: received 'a'",
+        ),
+        "loss-weights": (
+            lambda m: losses.MeanSquaredError()(HOT, HOT, ARRAY),
+            ValueError,
+            "sample_weight: .*per sample",
+        ),
+        "loss-result": (lambda m: losses.LossFunction(lambda y, p: "a")(HOT, HOT), TypeError, "loss 'lambda'"),
+        "metric-k-string": (lambda m: metrics.SparseTopKCategoricalAccuracy("x"), TypeError, "k: received 'x'"),
+        "metric-target": (
+            lambda m: metrics.MeanMetric(losses.mean_squared_error, target="rows"),
+            ValueError,
+            "target: ",
+        ),
+        "metric-threshold-list": (lambda m: metrics.binary_accuracy(HOT, HOT, [0.5]), TypeError, "threshold: received"),
+        "metric-prediction": (lambda m: metrics.get("accuracy", (None,), 3), TypeError, "prediction: received 3"),
+        "metric-variable": (lambda m: Count("m").add_variable(3), TypeError, "shape: received 3"),
+        "rate-class": (
+            lambda m: optimizers.SGD(schedules.ExponentialDecay),
+            TypeError,
+            "learning_rate: received <class",
+        ),
+        "rate-of-float64": (lambda m: too_fast(m), ValueError, "step of sgd: received 1e[+]300"),
+        "nesterov": (lambda m: optimizers.SGD(nesterov=ARRAY), TypeError, "nesterov: received"),
+        "iterations": (lambda m: set_iterations(m, 2.5), TypeError, "iterations: received 2.5"),
+        "iterations-negative": (lambda m: set_iterations(m, -1), ValueError, "iterations: received -1"),
+        "optimizer-name": (lambda m: optimizers.Adam(name=3), TypeError, "name: received 3"),
+        "gradients-none": (lambda m: m.optimizer.apply_gradients(None), TypeError, "grads_and_vars: received None"),
+        "gradients-arrays": (lambda m: m.optimizer.apply_gradients([(X, X)]), TypeError, "grads_and_vars: .*Variable"),
+        "gradients-string": (
+            lambda m: m.optimizer.apply_gradients([("a", m.layers[0].kernel)]),
+            TypeError,
+            "gradient of 'hidden/kernel': received 'a'",
+        ),
+        "decay-staircase": (lambda m: schedules.ExponentialDecay(1, 1, 1, ARRAY), TypeError, "staircase: received"),
+        "decay-step": (lambda m: schedules.ExponentialDecay(1, 1, 1)("a"), TypeError, "step: received 'a'"),
+        "activation-strings": (lambda m: activations.tanh(["a"]), TypeError, "x: received"),
+        "activation-complex": (lambda m: activations.sigmoid([1j]), TypeError, "x: received"),
+        "activation-text-number": (lambda m: activations.elu(X, alpha="0.5"), TypeError, "alpha: received '0.5'"),
+        "gelu-approximate": (lambda m: activations.gelu(X, ARRAY), TypeError, "approximate: received"),
+        "softmax-axis-array": (lambda m: activations.softmax(X, ARRAY), ValueError, "axis: received"),
+        "custom-objects": (lambda m: activations.deserialize("relu", 3), TypeError, "custom_objects: received 3"),
+        "serialize-empty": (lambda m: activations.serialize(""), ValueError, "activation: received ''"),
+        "monitor-mode-array": (lambda m: callbacks.EarlyStopping(mode=ARRAY), TypeError, "mode: received"),
+        "callback-verbose": (lambda m: callbacks.EarlyStopping(verbose="x"), ValueError, "verbose: received 'x'"),
+        "restore-best": (
+            lambda m: callbacks.EarlyStopping(restore_best_weights=ARRAY),
+            TypeError,
+            "restore_best_weights: received",
+        ),
+        "fit-verbose-array": (lambda m: m.fit(X, Y, verbose=ARRAY), ValueError, "verbose: received"),
+        "fit-shuffle-array": (lambda m: m.fit(X, Y, shuffle=ARRAY), TypeError, "shuffle: received"),
+        "fit-freq-array": (lambda m: m.fit(X, Y, validation_freq=ARRAY), ValueError, "validation_freq: received"),
+        "fit-split-ignored": (
+            lambda m: m.fit(X, Y, validation_split="x", validation_data=(X, Y)),
+            TypeError,
+            "validation_split: received 'x'",
+        ),
+        "predict-verbose-array": (lambda m: m.predict(X, verbose=ARRAY), ValueError, "verbose: received"),
+        "evaluate-return-dict": (lambda m: m.evaluate(X, Y, return_dict="x"), TypeError, "return_dict: received 'x'"),
+        "train-return-dict": (lambda m: m.train_on_batch(X, Y, return_dict=ARRAY), TypeError, "return_dict: received"),
+        "describe-mode-array": (lambda m: m.describe(ARRAY), TypeError, "mode: received"),
+        "compile-eagerly-array": (lambda m: m.compile("sgd", "mse", run_eagerly=ARRAY), ValueError, "run_eagerly: "),
+        "get-layer-array": (lambda m: m.get_layer(ARRAY), TypeError, "name: received"),
+        "get-layer-bool": (lambda m: m.get_layer(index=True), TypeError, "index: received True"),
+        "summary-print": (lambda m: m.summary(print_fn=3), TypeError, "print_fn: received 3"),
+        "summary-huge": (lambda m: m.summary(line_length=2**31), ValueError, "line_length: received 2147483648"),
+        "summary-nested-array": (lambda m: m.summary(expand_nested=ARRAY), ValueError, "expand_nested: received"),
+        "assign-string": (lambda m: m.layers[0].bias.assign(["a"] * 5), TypeError, "'hidden/bias'"),
+        "variable-string": (lambda m: fastnn.Variable("a"), TypeError, "value: received 'a'"),
+        "variable-dtype": (lambda m: fastnn.Variable(1.0, dtype="float16"), ValueError, "dtype: received 'float16'"),
+        "variable-trainable": (lambda m: fastnn.Variable(1.0, trainable=ARRAY), TypeError, "trainable: received"),
+        "gradient-integers": (
+            lambda m: fastnn.value_and_grad(lambda x, labels: x, [0])(ARRAY, np.array([0, 2**40])),
+            ValueError,
+            "argument 1: .*32 bits",
+        ),
+        "gradient-of-a-product": (
+            lambda m: fastnn.value_and_grad(ops.matmul, [0])(ARRAY, ARRAY),
+            ValueError,
+            "input: received",
+        ),
+        "gradient-option": (
+            lambda m: fastnn.value_and_grad(lambda x: ops.elu(x, alpha="a"), [0])(X),
+            TypeError,
+            "alpha: received 'a'",
+        ),
+        "gradient-operand": (
+            lambda m: fastnn.value_and_grad(lambda x: ops.add(x, np.array(None)), [0])(X),
+            TypeError,
+            "b: received",
+        ),
+        "ops-none": (lambda m: ops.square(None), TypeError, "input 0 of square: received None"),
+        "ops-string": (lambda m: ops.multiply(X, "2"), TypeError, "input 1 of multiply: received '2'"),
+        "ops-dates": (lambda m: ops.exp(X.astype(int).astype("M8[s]")), TypeError, "input 0 of exponential"),
+        "ops-labels": (lambda m: ops.in_top_k(HOT, Y / 2, k=1), TypeError, "input 1 of in_top_k: .*integers"),
+        "ops-option": (lambda m: ops.elu(X, alpha=10**400), ValueError, "alpha: .*fits into a double"),
+        "ops-python-batch": (lambda m: ops.python(np.abs, 3.0, shape=(-1,)), ValueError, "shape: received"),
+        "ops-axes": (lambda m: ops.transpose(X, 3), TypeError, "axes: received 3"),
+        "ops-keepdims": (lambda m: ops.sum(X, keepdims=ARRAY), TypeError, "keepdims: received"),
+        "ops-reshape-string": (lambda m: ops.reshape("a", (1,)), TypeError, "x: received 'a'"),
+        "to-categorical-huge": (lambda m: utils.to_categorical([2**63]), ValueError, "x: received the label"),
+        "to-categorical-classes": (lambda m: utils.to_categorical([0], 2**63), ValueError, "num_classes: received"),
+        "to-categorical-ragged": (lambda m: utils.to_categorical([[0], [0, 1]]), TypeError, "x: received"),
+        "normalize-string": (lambda m: utils.normalize("a"), TypeError, "x: received 'a'"),
+        "normalize-order": (lambda m: utils.normalize(X, order=np.nan), ValueError, "order: received nan"),
+        "plot-names": (lambda m: plotting.plot_history({3: [1.0]}), TypeError, "history: received the name 3"),
+        "plot-title": (lambda m: plotting.plot_history({"loss": [1.0]}, title=3), TypeError, "title: received 3"),
+        "plot-path": (lambda m: plotting.plot_history({"loss": [1.0]}, path=3), TypeError, "path: received 3"),
+        "plot-ending": (lambda m: plotting.plot_history({"loss": [1.0]}, "a.doc"), ValueError, "ending of path: "),
     },
     "one-hot model": {
         "labels-for-one-hot": (lambda m: m.fit(X, Y), ValueError, "'output'.*to_categorical"),
@@ -554,9 +769,12 @@ def test_a_wrong_argument_of_a_layer_shifts_neither_names_nor_weights_of_those_a
         {"units": 0},
         {"activaton": "relu"},
         {"activation": "rleu"},
+        {"use_bias": "no"},
         {"input_shape": (0,)},
         {"name": 3},
         {"kernel_regularizer": "l3"},
+        {"kernel_initializer": "zeroes"},
+        {"bias_initializer": "zeroes"},
     ):
         with pytest.raises((ValueError, TypeError)):
             layers.Dense(**{"units": 2, **wrong})

@@ -4,13 +4,23 @@ import functools
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from .. import config, initializers, regularizers
-from ..errors import invalid, missing_method, name_layer, not_provided, show, unknown
+from ..errors import (
+    check_array,
+    check_flag,
+    check_name,
+    invalid,
+    missing_method,
+    name_layer,
+    not_provided,
+    show,
+    unknown,
+)
 from ..ops.table import Shape
 from ..record import Recorder, Symbolic
 from ..registry import Configurable, snake_case
@@ -25,6 +35,31 @@ def automatic_name(kind: str) -> str:
     n = _names[base]
     _names[base] += 1
     return f"{base}_{n}" if n else base
+
+
+@contextmanager
+def undone_on_error(layers: Iterable[Any] = ()) -> Iterator[None]:
+    """An error inside gives back automatic names and random streams, and leaves layers unbuilt that were so."""
+    names, stream = _names.copy(), config._stream
+    unbuilt = [
+        (
+            layer,
+            {name: value.copy() if isinstance(value, (list, dict)) else value for name, value in vars(layer).items()},
+        )
+        for layer in layers
+        if isinstance(layer, Layer) and not layer.built
+    ]
+    try:
+        yield
+    except BaseException:
+        for layer, attributes in unbuilt:
+            layer.unbuild()
+            vars(layer).clear()
+            vars(layer).update(attributes)
+        _names.clear()
+        _names.update(names)
+        config._stream = stream
+        raise
 
 
 def reset_names() -> None:
@@ -97,8 +132,8 @@ class Layer(Configurable):
         for argument in others:
             known = {*inspect.signature(type(self)).parameters, *inspect.signature(Layer).parameters}
             raise unknown(f"argument of {type(self).__name__}", argument, known - {"kwargs", "others"})
-        if name is not None and (not isinstance(name, str) or not name):
-            raise invalid("name", show(name), "a non-empty string", "pass a string or leave it out", TypeError)
+        check_name("name", name)
+        trainable = check_flag("trainable", trainable)
         given = (input_dim,) if input_dim is not None else input_shape
         self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
@@ -139,21 +174,6 @@ class Layer(Configurable):
             return self._output_shapes[input_shape]
         with Recorder(rows=1, dtype=config.floatx()) as recorder:
             output = self._invoke(recorder.rows_input("x", input_shape[1:]), False)
-        if not isinstance(output, Symbolic):
-            raise invalid(
-                f"output of layer {self.name!r}",
-                show(output),
-                "an array made with fastnn.ops from the input",
-                "use its functions in call(), and return the result",
-                TypeError,
-            )
-        if output.shape[:1] != (None,):
-            raise invalid(
-                f"output of layer {self.name!r}",
-                output,
-                "an array with the batch (None) as axis 0",
-                "compute along the other axes only",
-            )
         self._output_shapes[input_shape] = output.shape
         return output.shape
 
@@ -190,18 +210,18 @@ class Layer(Configurable):
         name : str, default "weight"
         """
         not_provided(constraint=constraint)
-        dtype, name = dtype or config.floatx(), name or "weight"
-        shape = sample_shape(f"shape of {self.name}/{name}", shape or (), "pass the shape of the weight")
-        initializer = initializers.get(initializer) or initializers.GlorotUniform()
-        regularizer = regularizers.get(regularizer)
-        value = np.asarray(initializer(shape, dtype=dtype))
-        if value.shape != shape:
-            raise invalid(
-                f"initializer of {self.name}/{name}",
-                value,
-                f"an array of shape {shape}",
-                "return an array of the shape that it is called with",
-            )
+        name = check_name("name", name) or "weight"
+        shape = () if shape is None else shape
+        shape = sample_shape(f"shape of {self.name}/{name}", shape, "pass the shape of the weight")
+        dtype = config.floatx() if dtype is None else str(initializers.check_dtype(dtype))
+        trainable, regularizer = check_flag("trainable", trainable), regularizers.get(regularizer)
+        with undone_on_error():
+            initializer = initializers.get(initializer) or initializers.GlorotUniform()
+            argument = f"initializer of {self.name}/{name}"
+            value = check_array(argument, initializer(shape, dtype=dtype))
+            if value.shape != shape:
+                fix = "return an array of the shape that it is called with"
+                raise invalid(argument, value, f"an array of shape {shape}", fix)
         variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
         variable.path = f"{self.name}/{name}"
         self._own.append(variable)
@@ -221,40 +241,45 @@ class Layer(Configurable):
                 TypeError,
             )
         if not isinstance(x, Symbolic):
-            x = np.asarray(x)
-            if x.dtype.kind not in "fiub" or x.dtype == np.float16:
-                raise invalid(
-                    f"input of layer {self.name!r}",
-                    show(x),
-                    "an array of numbers (no float16)",
-                    "convert it to float32",
-                    TypeError,
-                )
+            argument = f"input of layer {self.name!r}"
+            x = check_array(argument, x)
+            if x.ndim == 0:
+                raise invalid(argument, x, "an array with the samples along axis 0", "put the sample into a list")
             if x.dtype.kind != "f":
                 x = x.astype(config.floatx())
-        self.ensure_built((None, *x.shape[1:]))
-        return self._invoke(x, training)
+        training = None if training is None else check_flag("training", training)
+        with undone_on_error([self]):
+            self.ensure_built((None, *x.shape[1:]))
+            return self._invoke(x, training)
 
     def _invoke(self, x: Any, training: bool | None) -> Any:
         takes_training = "training" in inspect.signature(self.call).parameters
         arguments = {"training": training} if takes_training else {}
         try:
             with x.recorder.label(self.name) if isinstance(x, Symbolic) else nullcontext():
-                return self.call(x, **arguments)
+                y = self.call(x, **arguments)
         except (ValueError, TypeError) as error:
             name_layer(error, self.name)
             raise
+        argument = f"output of layer {self.name!r}"
+        if not isinstance(y, Symbolic if isinstance(x, Symbolic) else (np.ndarray, np.generic)):
+            expected, fix = (
+                "an array made with fastnn.ops from the input",
+                "use its functions in call(), and return the result",
+            )
+            raise invalid(argument, show(y), expected, fix, TypeError)
+        if isinstance(x, Symbolic) and y.shape[:1] != (None,):
+            expected = "an array with the batch (None) as axis 0"
+            raise invalid(argument, y, expected, "compute along the other axes only")
+        return y
 
     def ensure_built(self, input_shape: Shape) -> None:
         """Build once; an error leaves the layer as it was."""
         if not self.built:
             unbuilt = frozenset(part for part in self._parts() if isinstance(part, Layer) and not part.built)
             self._before_build = len(self._own), len(self._regularizers), unbuilt
-            try:
+            with undone_on_error([self]):
                 self.build(input_shape)
-            except BaseException:
-                self.unbuild()
-                raise
 
     def unbuild(self) -> None:
         """Forget the weights that were made by building; the next data make new ones."""

@@ -3,9 +3,9 @@
 from typing import Any
 
 from .. import activations, config, initializers, ops, regularizers
-from ..errors import check_integer, invalid, not_provided
+from ..errors import check_flag, check_integer, invalid, not_provided
 from ..ops.table import Shape
-from .base import Layer, sample_shape
+from .base import Layer, sample_shape, undone_on_error
 
 
 def Input(shape: Any, batch_size: None = None, dtype: str | None = None, *, name: str | None = None) -> "InputLayer":
@@ -28,7 +28,8 @@ def Input(shape: Any, batch_size: None = None, dtype: str | None = None, *, name
     >>> model.count_params()
     10
     """
-    not_provided(batch_size=batch_size, dtype=None if dtype == config.floatx() else dtype)
+    not_provided(config.floatx(), dtype=dtype)
+    not_provided(batch_size=batch_size)
     return InputLayer(shape, name=name)
 
 
@@ -102,12 +103,13 @@ class Dense(Layer):
         expected = "a positive integer below 2**31"
         self.units = check_integer("units", units, 1, expected, "pass the number of outputs", 2**31 - 1)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = check_flag("use_bias", use_bias)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        super().__init__(**kwargs)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        with undone_on_error():
+            super().__init__(**kwargs)
+            self.kernel_initializer = initializers.get(kernel_initializer)
+            self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:

@@ -1,12 +1,9 @@
 """Layers that act only while training."""
 
-import math
 from typing import Any
 
-import numpy as np
-
 from .. import config, ops
-from ..errors import check_number, invalid, not_provided, show
+from ..errors import check_integer, check_number, not_provided
 from ..record import Symbolic
 from .base import Layer
 
@@ -21,7 +18,7 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float
-        Part to drop, from 0 up to but not including 1.
+        Part to drop, from 0 to 1.
     noise_shape : None
         Not provided yet.
     seed : int, optional
@@ -38,19 +35,21 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any):
-        expected, fix = "a number from 0 to below 1", "pass the part of the inputs to drop"
-        self.rate = check_number("rate", rate, 0, expected, fix, math.nextafter(1, 0))
+        self.rate = check_number("rate", rate, 0, "a number from 0 to 1", "pass the part of the inputs to drop", 1)
         not_provided(noise_shape=noise_shape)
-        if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed < 2**32):
-            raise invalid("seed", show(seed), "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out")
+        if seed is not None:
+            expected, fix = "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out"
+            seed = check_integer("seed", seed, 0, expected, fix, 2**32 - 1)
         super().__init__(**kwargs)
         self.seed = seed
-        self._stream = config.next_stream() if seed is None else int(seed)
+        self._stream = config.next_stream() if seed is None else seed
         self._eager_calls = 0
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training or self.rate == 0:
             return x
+        if self.rate == 1:
+            return ops.fill(x, value=0.0)
         if isinstance(x, Symbolic):
             return ops.dropout(x, rate=self.rate, stream=self._stream)
         self._eager_calls += 1

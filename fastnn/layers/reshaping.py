@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import ops
 from ..errors import invalid, show
 from ..ops.table import Shape
@@ -51,16 +53,18 @@ class Reshape(Layer):
     """
 
     def __init__(self, target_shape: tuple[int, ...], **kwargs: Any):
-        if not isinstance(target_shape, (tuple, list)) or not all(isinstance(n, int) for n in target_shape):
+        if not isinstance(target_shape, (tuple, list)) or not all(
+            isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in target_shape
+        ):
             raise invalid(
                 "target_shape", show(target_shape), "a tuple of integers", "pass the shape of one sample", TypeError
             )
-        if sum(n == -1 for n in target_shape) > 1 or any(n == 0 or n < -1 for n in target_shape):
+        if sum(n == -1 for n in target_shape) > 1 or any(n == 0 or n < -1 or n >= 2**31 for n in target_shape):
             raise invalid(
                 "target_shape", target_shape, "positive sizes, and -1 at most once", "pass the shape of one sample"
             )
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        self.target_shape = tuple(int(n) for n in target_shape)
 
     def call(self, x: Any) -> Any:
         return ops.reshape(x, (-1, *self.compute_output_shape(x.shape)[1:]))

@@ -4,33 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import check_number, invalid, show
+from ..errors import check_array, check_number, invalid, show
 from ..losses import LABELS, align_target
 from ..ops.table import Shape
 
 
 def numbers(argument: str, value: Any) -> np.ndarray:
     """An array of real numbers with at least one sample, or the error."""
-    if value is None:
-        raise invalid(argument, "None", "an array", f"pass {argument}", TypeError)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise invalid(
-            argument,
-            f"a {type(value).__name__} that is no array ({error})",
-            "an array of numbers",
-            "make all rows equally long",
-            TypeError,
-        ) from None
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize * 8 not in (8, 16, 32, 64) or array.dtype == np.float16:
-        raise invalid(
-            argument,
-            array if array.shape else show(value),
-            "an array of real numbers (no float16)",
-            "convert it to float32",
-            TypeError,
-        )
+    array = check_array(argument, value)
     if array.ndim == 0:
         raise invalid(argument, value, "an array with the samples along axis 0", "put the sample into a list")
     if len(array) == 0:
@@ -100,7 +81,7 @@ def weights(
         if not isinstance(class_weight, dict):
             raise invalid(
                 "class_weight",
-                class_weight,
+                show(class_weight),
                 "a dict from class to weight",
                 "pass for example {0: 1.0, 1: 5.0}",
                 TypeError,
@@ -108,7 +89,10 @@ def weights(
         labels = np.asarray(y)
         if labels.ndim > 1 and labels.shape[-1] > 1:
             labels = labels.argmax(-1)
-        labels = labels.reshape(samples, -1)[:, 0].astype(np.int64)
+        labels = labels.reshape(samples, -1)[:, 0]
+        if not ((labels == np.floor(labels)) & (np.abs(labels) < 2**53)).all():  # false for NaN
+            raise invalid("class_weight", "targets that are not integers", "class labels", "pass sample_weight instead")
+        labels = labels.astype(np.int64)
         classes, which = np.unique(labels, return_inverse=True)
         by_class = np.array(
             [

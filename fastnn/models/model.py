@@ -1,12 +1,13 @@
 """Model: a layer made of layers that can be trained."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import config
-from ..errors import invalid, not_provided, show, unknown
+from ..errors import check_flag, check_integer, invalid, is_one_of, not_provided, show, unknown
 from ..layers.base import Layer
 from ..ops.table import Shape
 from ..record import Symbolic
@@ -52,7 +53,7 @@ class Model(Trainer):
             True runs the layers as in training (dropout acts), with NumPy. Otherwise this is
             `predict` on one batch.
         """
-        if isinstance(x, Symbolic) or training:
+        if isinstance(x, Symbolic) or (training is not None and check_flag("training", training)):
             return super().__call__(x, training)
         return self.predict_on_batch(x)
 
@@ -66,11 +67,11 @@ class Model(Trainer):
         """A layer by name or by position."""
         if name is not None:
             for layer in self.layers:
-                if layer.name == name:
+                if is_one_of(name, (layer.name,)):
                     return layer
             raise unknown("name", name, [layer.name for layer in self.layers])
-        if index is not None and not isinstance(index, (int, np.integer)):
-            raise invalid("index", show(index), "an integer", "pass the position of the layer", TypeError)
+        if index is not None:
+            index = check_integer("index", index, -math.inf, "an integer", "pass the position of the layer")
         if index is None or not -len(self.layers) <= index < len(self.layers):
             raise invalid("index", index, f"an integer below {len(self.layers)}", "pass a name or a valid index")
         return self.layers[index]
@@ -94,12 +95,10 @@ class Model(Trainer):
         positions, expand_nested, show_trainable, layer_range
             Not provided yet; only the defaults are accepted.
         """
-        not_provided(
-            positions=positions,
-            expand_nested=expand_nested or None,
-            show_trainable=show_trainable or None,
-            layer_range=layer_range,
-        )
+        not_provided(positions=positions, layer_range=layer_range)
+        not_provided(False, expand_nested=expand_nested, show_trainable=show_trainable)
+        if print_fn is not None and not callable(print_fn):
+            raise invalid("print_fn", show(print_fn), "a function of the text", "leave it out to print", TypeError)
         rows = []
         for layer in self.layers:
             shape = layer.output_shape if layer.built else None

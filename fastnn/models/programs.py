@@ -111,7 +111,7 @@ def record_objective(
     loss = objective.loss
     values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
     recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
-    penalties = [regularizer(recorder.variable(v)) for regularizer, v in model.penalties]
+    penalties = [scalar(f"regularizer of {v.path!r}", r(recorder.variable(v))) for r, v in model.penalties]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
         for metric in metrics:
             if not isinstance(metric, MeanMetric):
@@ -166,6 +166,13 @@ def symbolic(argument: str, values: Any, weights: Any) -> Symbolic:
             TypeError,
         )
     return values if values.shape else ops.reshape(values, (1,))
+
+
+def scalar(argument: str, value: Any) -> Symbolic:
+    """What a regularizer returned, if it is one number."""
+    if not isinstance(value, Symbolic) or value.shape != ():
+        raise invalid(argument, show(value), "one number, made with fastnn.ops", "return for example a sum", TypeError)
+    return value
 
 
 def loss_count(program: Program) -> tuple[int, bool]:

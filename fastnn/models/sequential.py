@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..errors import invalid, show, unknown
-from ..layers.base import Layer
+from ..errors import invalid, is_one_of, show, unknown
+from ..layers.base import Layer, sample_shape, undone_on_error
 from ..layers.core import InputLayer
 from ..ops.table import Shape
 from .model import Model
@@ -39,13 +39,14 @@ class Sequential(Model):
                 "write Sequential([first, second, ...])",
                 TypeError,
             )
-        super().__init__(name=name)
-        self._input: InputLayer | None = None
         if not isinstance(layers, (list, tuple, type(None))):
             fix = "write Sequential([first, second, ...])"
             raise invalid("layers", show(layers), "a list of layers", fix, TypeError)
-        for layer in layers or []:
-            self.add(layer)
+        with undone_on_error(layers or ()):
+            super().__init__(name=name)
+            self._input: InputLayer | None = None
+            for layer in layers or []:
+                self.add(layer)
 
     def add(self, layer: Layer) -> None:
         """Append a layer; it is built at once when its input shape is known.
@@ -103,11 +104,14 @@ class Sequential(Model):
         """Make the weights for inputs of this shape (None for the batch axis)."""
         if not self.layers:
             raise invalid(f"model {self.name!r}", "no layers", "at least one layer", "add layers first")
-        shape = tuple(input_shape)
+        if not isinstance(input_shape, (tuple, list)) or not input_shape or input_shape[0] is not None:
+            fix = "pass for example (None, 784)"
+            raise invalid("input_shape", show(input_shape), "a shape that begins with None", fix, TypeError)
+        input_shape = shape = (None, *sample_shape("input_shape", input_shape[1:]))
         with self._undone_on_error():
             for i, layer in enumerate(self.layers):
                 shape = self._build_layer(layer, shape, self.layers[:i][-1:])
-        self.build_shape, self.built = tuple(input_shape), True
+        self.build_shape, self.built = input_shape, True
 
     @staticmethod
     def _build_layer(layer: Layer, shape: Shape, before: list[Layer]) -> Shape:
@@ -141,10 +145,17 @@ class Sequential(Model):
         """Make a model, with new weights, from what `get_config` gave."""
         from .. import layers
 
-        classes = {name: getattr(layers, name) for name in layers.__all__}
-        made = []
-        for entry in config["layers"]:
-            if entry["class_name"] not in classes:
-                raise unknown("class_name", entry["class_name"], classes)
-            made.append(classes[entry["class_name"]].from_config(entry["config"]))
-        return cls(made, name=config["name"])
+        classes: dict[str, Any] = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type)}
+        entries = config.get("layers") if isinstance(config, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise invalid(
+                "config", show(config), "a dict with a list of layers", "pass what get_config() gave", TypeError
+            )
+        with undone_on_error():
+            made = []
+            for entry in entries:
+                name = entry.get("class_name")
+                if not is_one_of(name, classes):
+                    raise unknown("class_name", name, classes)
+                made.append(classes[name].from_config(entry.get("config")))
+            return cls(made, name=config.get("name"))

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import invalid, show
+from ..errors import check_integer
 
 Row = tuple[str, str, Sequence[Any] | None, int | None]
 
@@ -57,12 +57,8 @@ def summary_text(
      Trainable params: 7,850 (30.66 KB)
      Non-trainable params: 0 (0.00 B)
     """
-    length = 80 if line_length is None else line_length
-    if isinstance(length, bool) or not isinstance(length, int):
-        fix = "pass the width of the table"
-        raise invalid("line_length", show(length), "an integer or None", fix, TypeError)
-    if length < 40:
-        raise invalid("line_length", length, "at least 40", "pass a wider line, or None for 80")
+    expected, fix = "an integer of at least 40 and below 2**16", "pass the width of the table, or None for 80"
+    length = check_integer("line_length", 80 if line_length is None else line_length, 40, expected, fix, 2**16 - 1)
     ends = [int(part * length) for part in ENDS]
     # the four frame lines take 1 + 2 + 1 of the columns' shares
     widths = [ends[0] - 1, ends[1] - ends[0] - 2, ends[2] - ends[1] - 1]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import check_integer, check_number, invalid, not_provided, show, unknown
+from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, unknown
 from ..execute import NativeExecutor, NumpyExecutor, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetric, Metric
@@ -81,13 +81,11 @@ class Trainer(Layer):
         >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
         >>> model.compile("sgd", "mse", metrics=["mae"])
         """
-        not_provided(
-            loss_weights=loss_weights,
-            run_eagerly=run_eagerly or None,
-            steps_per_execution=None if steps_per_execution == 1 else steps_per_execution,
-            jit_compile=None if jit_compile == "auto" else jit_compile,
-            auto_scale_loss=None if auto_scale_loss is True else auto_scale_loss,
-        )
+        not_provided(loss_weights=loss_weights)
+        not_provided(False, run_eagerly=run_eagerly)
+        not_provided(1, steps_per_execution=steps_per_execution)
+        not_provided("auto", jit_compile=jit_compile)
+        not_provided(True, auto_scale_loss=auto_scale_loss)
         made = optimizers.get(optimizer), losses.get(loss), as_list(metrics), as_list(weighted_metrics)
         for metric in made[2] + made[3]:
             get_metric(metric)  # refuses unknown names now, though "accuracy" is resolved later
@@ -193,14 +191,14 @@ class Trainer(Layer):
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
-            validation_freq=None if validation_freq == 1 else validation_freq,
         )
+        not_provided(1, validation_freq=validation_freq)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        if on_nonfinite not in POLICIES:
+        if not is_one_of(on_nonfinite, POLICIES):
             raise unknown("on_nonfinite", on_nonfinite, POLICIES)
-        if shuffle not in (True, False):
-            raise invalid("shuffle", show(shuffle), "True or False", "pass one of them", TypeError)
+        shuffle = check_flag("shuffle", shuffle)
+        validation_split = check_split(validation_split)
         if validation_data is not None and (
             not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3)
         ):
@@ -280,6 +278,7 @@ class Trainer(Layer):
 
     def _on_batch(self, mode: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
+        return_dict = check_flag("return_dict", return_dict)
         with self._exclusively():
             x, y, sample_weight = self._samples(x, y, sample_weight)
             batch = self._data(x, y, sample_weight, class_weight)
@@ -316,6 +315,7 @@ class Trainer(Layer):
             The loss alone when there are no metrics, else loss and metrics.
         """
         not_provided(steps=steps)
+        return_dict = check_flag("return_dict", return_dict)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         self._require_compiled()
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
@@ -374,7 +374,7 @@ class Trainer(Layer):
         """
         not_provided(steps=steps)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
-        with closing(ProgbarLogger(0 if verbose == "auto" else verbose)) as shown, self._undone_on_error():
+        with closing(ProgbarLogger(0 if is_one_of(verbose, ("auto",)) else verbose)) as shown, self._undone_on_error():
             x = self._features(x)
             samples = len(x)
             called = CallbackList(
@@ -422,7 +422,7 @@ class Trainer(Layer):
         str
             See `fastnn.program.Program.describe`.
         """
-        if mode not in (TRAIN, EVALUATE, PREDICT):
+        if not is_one_of(mode, (TRAIN, EVALUATE, PREDICT)):
             raise unknown("mode", mode, (TRAIN, EVALUATE, PREDICT))
         if not self.built:
             raise self.unbuilt("describe()")
@@ -636,10 +636,14 @@ def plan_rows(samples: int) -> int:
     return max(DEFAULT_BATCH_SIZE, 1 << (samples - 1).bit_length())
 
 
+def check_split(part: Any) -> float:
+    """The part of the data that is for validation, from 0 to below 1."""
+    expected = "a number from 0 to below 1"
+    return check_number("validation_split", part, 0, expected, "pass for example 0.1", math.nextafter(1, 0))
+
+
 def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
     """Training and validation data: the last part of the rows is for validation, as in Keras."""
-    expected = "a number from 0 to below 1"
-    part = check_number("validation_split", part, 0, expected, "pass for example 0.1", math.nextafter(1, 0))
     at = int(len(x) * (1 - part))
     if at == 0 or at == len(x):
         raise invalid(

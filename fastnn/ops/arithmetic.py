@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import check_array
 from .activations import draw_normal, with_attributes
 from .layout import elements
 from .table import EPSILON, TINY, find_recorder, op, together
@@ -117,9 +118,9 @@ def arithmetic(
         def call(a: Any, b: Any) -> Any:
             if find_recorder((a, b)) is not None:
                 if is_number(b):
-                    return array_number(a, float(b))
+                    return array_number(a, float(check_array("b", b)))
                 if is_number(a):
-                    return number_array(float(a), b)
+                    return number_array(float(check_array("a", a)), b)
             return row(a, b)
 
         return call

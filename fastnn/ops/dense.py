@@ -14,7 +14,7 @@ from .table import EPSILON, by_row, op, together
 
 
 def dense_shape(x, w, b=None):
-    if len(w) != 2 or len(x) < 1 or x[-1] != w[0]:
+    if len(w) != 2 or None in w or len(x) < 1 or x[-1] != w[0]:
         raise invalid(
             "input",
             f"shape {x}",

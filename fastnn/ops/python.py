@@ -113,7 +113,7 @@ def python(function: Callable[..., Any], *inputs: Any, shape: Any = None, gradie
     shapes = [array(x).shape for x in inputs]
     recorded = find_recorder(inputs) is not None
     given = checked_shape(inputs[0], as_given(shapes[0]) if shape is None else shape)
-    batch = first_batch(shapes) if recorded else 0
+    batch = first_batch(shapes) if recorded else 0 if shapes[0] else None
     result = tuple(None if n == -1 else n for n in given)
     if None in result[1:] or (None in result and batch is None):
         raise invalid("shape", show(shape), "-1 only for the batch, axis 0", "give all other sizes")

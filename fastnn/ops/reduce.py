@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import invalid, show
+from ..errors import check_flag, invalid, show
 from .arithmetic import divide, equal, multiply
 from .layout import Layout, Shape, count, reads, reduction
 from .shape import array, broadcast_like, checked_axis, reshape
@@ -69,7 +69,7 @@ def over_axes(**columns: Any) -> Callable[..., Any]:
             x = array(x)
             axes = checked_axes(x, axis)
             result = row(x, axes=axes, **attrs)
-            return along(result, x, axes) if keepdims else result
+            return along(result, x, axes) if check_flag("keepdims", keepdims) else result
 
         call.__name__, call.__doc__, call.op = reference.__name__, reference.__doc__, row.op  # type: ignore[attr-defined]
         return call

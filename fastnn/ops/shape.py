@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import check_integer, invalid, show
+from ..errors import check_array, check_integer, invalid, show
 from .layout import AXES, Batch, Layout, Shape, broadcast, count, elements, merged, reads, reshaped, row_major
-from .table import as_array, find_recorder, op, together
+from .table import find_recorder, op, together
 
 __all__ = [
     "broadcast_like",
@@ -49,7 +49,8 @@ def as_given(shape: Shape) -> tuple[int, ...]:
 
 
 def array(x: Any) -> Any:
-    return x if hasattr(x, "shape") else as_array(x)
+    """A symbolic array as it is, anything else as an array of numbers."""
+    return x if find_recorder((x,)) is not None else check_array("x", x)
 
 
 def checked_shape(x: Any, shape: Any) -> tuple[int, ...]:
@@ -195,7 +196,9 @@ def transpose(x, axes=None):
     """
     x = array(x)
     ndim = len(x.shape)
-    order = range(ndim)[::-1] if axes is None else axes if isinstance(axes, (tuple, list)) else ()
+    order = tuple(range(ndim))[::-1] if axes is None else axes
+    if not isinstance(order, (tuple, list)):
+        raise invalid("axes", show(axes), "a tuple of integers", "pass for example (0, 2, 1)", TypeError)
     order = tuple(checked_axis(i, ndim) for i in order)
     if sorted(order) != list(range(ndim)) or (batched(x.shape) and order[0] != 0):
         batch = ", the batch (0) first" if batched(x.shape) else ""

@@ -12,13 +12,14 @@ import functools
 import inspect
 import itertools
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import invalid, show
+from ..errors import check_array, invalid, show
 from .layout import Batch, Layout, Shape, count
 
 EPSILON = float(np.finfo(np.float32).eps)
@@ -152,7 +153,7 @@ class Op:
     def output_shapes(self, *shapes: Shape | None, **attrs: Any) -> list[Shape]:
         """Shapes of the outputs as a list, or the error of a wrong shape."""
         if shapes and (shapes[0] is None or (self.shape is together and None in shapes)):
-            raise no_array("None")
+            raise invalid("array", "None", "real numbers", "pass an array, a variable or a number", TypeError)
         result = self.shape(*shapes, **attrs)
         return result if isinstance(result, list) else [result]
 
@@ -219,26 +220,49 @@ def find_recorder(args: tuple[Any, ...]) -> Any:
     return None
 
 
-def as_array(value: Any) -> np.ndarray:
-    """The value as a NumPy array of numbers, or the error."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of different lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in "fiub":
-        raise no_array(show(value))
-    return array
+# Kinds of rows whose attributes are numbers, and those whose inputs are of a floating type also on arrays.
+PLAIN = ("activation", "activation_grad", "elementwise", "softmax", "loss", "loss_grad", "metric")
+FLOATING = tuple(kind for kind in PLAIN if kind != "elementwise")
 
 
-def no_array(received: str) -> Exception:
-    return invalid("array", received, "real numbers", "pass an array, a variable or a number", TypeError)
+def as_arrays(row: Op, args: tuple[Any, ...]) -> list[np.ndarray | None]:
+    """The arguments of a call on arrays as NumPy arrays; what may be absent may be None."""
+    inputs = list(row.signature.parameters.values())
+    arrays: list[np.ndarray | None] = []
+    for i, value in enumerate(args):
+        argument = f"input {i} of {row.name}"
+        if value is None and (row.inplace or inputs[min(i, len(inputs) - 1)].default is None):
+            arrays.append(None)
+            continue
+        array = check_array(argument, value)
+        if i in row.integers and array.dtype.kind not in "iu":
+            raise invalid(argument, array, "integers", "convert them with astype(int)", TypeError)
+        if array.dtype.kind == "b" or (row.kind in FLOATING and i not in row.integers and array.dtype.kind != "f"):
+            array = array.astype(np.float32)
+        arrays.append(array)
+    weak = [i for i, value in enumerate(args) if isinstance(value, (int, float)) and i not in row.integers]
+    strong = [a for i, a in enumerate(arrays) if a is not None and i not in weak]
+    return [with_type_of(strong, a) if i in weak and strong else a for i, a in enumerate(arrays)]
 
 
-def as_arrays(args: tuple[Any, ...]) -> list[np.ndarray | None]:
-    """The arguments of a call on arrays as NumPy arrays; None stays. A Python number takes the arrays' type."""
-    arrays = [a if a is None or isinstance(a, (bool, int, float)) else as_array(a) for a in args]
-    given = [a for a in arrays if a is not None]
-    return [np.asarray(a, np.result_type(*given)) if isinstance(a, (bool, int, float)) else a for a in arrays]
+def with_type_of(others: list[np.ndarray], number: Any) -> np.ndarray:
+    """A Python number in the type of the arrays it meets, or in float64 where that cannot hold it."""
+    dtype = np.result_type(*others, 0.0 if number.dtype.kind == "f" else 0)
+    if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+        dtype = np.dtype(np.float64)
+    with np.errstate(over="ignore"):
+        return number.astype(dtype)
+
+
+def check_attributes(row: Op, attrs: dict[str, Any]) -> None:
+    """Attributes of functions of elements and rows are numbers that fit into a double."""
+    for name, value in attrs.items() if row.kind in PLAIN else ():
+        if not isinstance(value, numbers.Real):
+            raise invalid(name, show(value), "a number", "pass a Python number", TypeError)
+        try:
+            float(value)
+        except OverflowError:
+            raise invalid(name, show(value), "a number that fits into a double", "pass a smaller one") from None
 
 
 def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **columns: Any) -> Callable[..., Any]:
@@ -261,16 +285,20 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
         row = Op(reference=reference, shape=shape, dims=dims, **columns)
         assert name not in OPS, f"two rows named {name!r}"
         OPS[name] = row
+        signature = inspect.signature(reference)
 
         @functools.wraps(reference)
         def call(*args: Any, **attrs: Any) -> Any:
             recorder = find_recorder(args)
             if recorder is not None:
                 return recorder.record(row, args, attrs)
-            arrays = as_arrays(args)
-            known = {k: v for k, v in attrs.items() if k in row.attributes}
+            given = signature.bind(*args, **attrs)  # Python's own error where the call does not fit
+            check_attributes(row, given.kwargs)
+            arrays = as_arrays(row, given.args)
+            known = {k: v for k, v in given.kwargs.items() if k in row.attributes}
             row.output_shapes(*(None if a is None else a.shape for a in arrays), **known)
-            return reference(*arrays, **attrs)
+            with np.errstate(all="ignore"):
+                return reference(*arrays, **given.kwargs)
 
         call.op = row  # type: ignore[attr-defined]
         return call

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn.errors import invalid, show
+from fastnn.errors import check_name, invalid, show, unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +53,9 @@ def plot_history(history: Any, path: str | os.PathLike[str] | None = None, title
     ['training', 'validation']
     """
     curves, epochs = _read(history)
+    check_name("title", title)
+    if path is not None and (not isinstance(path, (str, os.PathLike)) or not str(path)):
+        raise invalid("path", show(path), "the name of a file, or None", "pass for example 'run.png'", TypeError)
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -80,6 +83,9 @@ def plot_history(history: Any, path: str | os.PathLike[str] | None = None, title
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     if path is not None:
+        ending, known = os.path.splitext(path)[1].lstrip(".").lower(), figure.canvas.get_supported_filetypes()
+        if ending and ending not in known:
+            raise unknown("ending of path", ending, known)
         figure.savefig(path, dpi=150)
     return figure
 
@@ -92,6 +98,8 @@ def _read(history: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
         raise invalid("history", show(history), "a History or a mapping", fix, error=TypeError)
     curves = {}
     for name, values in logs.items():
+        if not isinstance(name, str):
+            raise invalid("history", f"the name {show(name)}", "strings as names", "rename this entry", TypeError)
         try:
             curves[name] = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError):

@@ -1,0 +1,593 @@
+"""Whatever is passed to the public API: a result, or an error of four parts that has changed nothing.
+
+Each example is a valid call of which one or two arguments are replaced, see `anything`.
+"""
+
+import contextlib
+import copy
+import inspect
+import io
+import resource
+import sys
+import time
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from anything import ANYTHING, near
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_wrong_calls import HOT, MODELS, PARTS, WEIGHTS, Count, X, Y, state, train
+
+import fastnn
+from fastnn import (
+    activations,
+    callbacks,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    ops,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from fastnn.errors import is_one_of
+from fastnn.layers import base
+from fastnn.ops.table import Op
+
+SECONDS = 30  # a call that takes longer hangs
+MEMORY = 2**32  # bytes that a call may take: what is absurdly large is refused before it is allocated
+
+# ---- the public API ------------------------------------------------------------------------------------
+
+Z = np.linspace(-2, 2, 36, dtype=np.float32).reshape(12, 3)
+P = np.exp(Z) / np.exp(Z).sum(-1, keepdims=True)
+PAIR, LABELLED = {"y_true": HOT, "y_pred": P}, {"y_true": Y.astype(np.int32), "y_pred": P}
+CURVES = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.5], "accuracy": [0.1, 0.2, 0.3]}
+
+
+def negated(x):
+    return -x
+
+
+# Valid arguments of every public function and class. Those that have a default are left out.
+FUNCTIONS = {
+    "Input": {"shape": (4,)},
+    "Model": {},
+    "Sequential": {"layers": [layers.Dense(3, input_shape=(4,), name="only")]},
+    "Variable": {"value": X},
+    "current_isa": {},
+    "get_num_threads": {},
+    "set_num_threads": {"n": 1},
+    "set_random_seed": {"seed": 1},
+    "show_config": {},
+    "value_and_grad": {"function": negated, "wrt": [0]},
+    "config.floatx": {},
+    "config.set_floatx": {"value": "float32"},
+    **{f"activations.{name}": {"x": X} for name in activations.FUNCTIONS},
+    "activations.deserialize": {"config": "relu"},
+    "activations.get": {"identifier": "relu"},
+    "activations.serialize": {"activation": activations.relu},
+    "callbacks.Callback": {},
+    "callbacks.CallbackList": {},
+    "callbacks.EarlyStopping": {"monitor": "loss"},
+    "callbacks.History": {},
+    "callbacks.LambdaCallback": {},
+    "callbacks.LearningRateScheduler": {"schedule": lambda epoch: 0.1},
+    "callbacks.Monitor": {"monitor": "loss", "mode": "min", "min_delta": 0.0, "patience": 1},
+    "callbacks.ProgbarLogger": {},
+    "callbacks.ReduceLROnPlateau": {"monitor": "loss"},
+    "datasets.concrete.load_data": {},
+    **{f"initializers.{made.__name__}": {} for made in initializers.NAMES.values()},
+    "initializers.Initializer": {},
+    "initializers.compute_fans": {"shape": (3, 2)},
+    "initializers.get": {"identifier": "zeros"},
+    "layers.Activation": {"activation": "relu"},
+    "layers.Dense": {"units": 3},
+    "layers.Dropout": {"rate": 0.5},
+    "layers.Flatten": {},
+    "layers.Input": {"shape": (4,)},
+    "layers.InputLayer": {"shape": (4,)},
+    "layers.Layer": {},
+    "layers.Rescaling": {"scale": 0.5},
+    "layers.Reshape": {"target_shape": (2, 2)},
+    "losses.BinaryCrossentropy": {},
+    "losses.CategoricalCrossentropy": {},
+    "losses.Loss": {},
+    "losses.LossFunction": {"function": losses.mean_squared_error},
+    "losses.MeanAbsoluteError": {},
+    "losses.MeanSquaredError": {},
+    "losses.SparseCategoricalCrossentropy": {},
+    "losses.binary_crossentropy": PAIR,
+    "losses.categorical_crossentropy": PAIR,
+    "losses.get": {"identifier": "mse"},
+    "losses.mean_absolute_error": PAIR,
+    "losses.mean_squared_error": PAIR,
+    "losses.sparse_categorical_crossentropy": LABELLED,
+    "metrics.BinaryAccuracy": {},
+    "metrics.CategoricalAccuracy": {},
+    "metrics.LossMetric": {"loss": "mse"},
+    "metrics.MeanAbsoluteError": {},
+    "metrics.MeanMetric": {"function": losses.mean_squared_error},
+    "metrics.MeanSquaredError": {},
+    "metrics.Metric": {},
+    "metrics.SparseCategoricalAccuracy": {},
+    "metrics.SparseTopKCategoricalAccuracy": {},
+    "metrics.binary_accuracy": PAIR,
+    "metrics.categorical_accuracy": PAIR,
+    "metrics.get": {"identifier": "mse"},
+    "metrics.sparse_categorical_accuracy": LABELLED,
+    "metrics.sparse_top_k_categorical_accuracy": LABELLED,
+    "optimizers.Adam": {},
+    "optimizers.Optimizer": {"learning_rate": 0.1},
+    "optimizers.RMSprop": {},
+    "optimizers.SGD": {},
+    "optimizers.get": {"identifier": "adam"},
+    "plotting.plot_history": {"history": CURVES},
+    "regularizers.L1": {},
+    "regularizers.L1L2": {},
+    "regularizers.L2": {},
+    "regularizers.Regularizer": {},
+    "regularizers.get": {"identifier": "l2"},
+    "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    "schedules.LearningRateSchedule": {},
+    "utils.normalize": {"x": X},
+    "utils.set_random_seed": {"seed": 1},
+    "utils.to_categorical": {"x": Y},
+}
+ELSEWHERE = {"NonFiniteError", "threads"}  # raised, not called; in METHODS
+HELPERS = {  # of other modules, though their names have no underscore
+    "callbacks": "check_count check_verbose",
+    "initializers": "check_dtype check_shape finite normal_quantile",
+    "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
+    "metrics": "accuracy_of from_function",
+    "optimizers": "fraction positive",
+    "schedules": "power",
+}
+
+# Functions of fastnn.ops that are not a row of the table, or have more arguments than it.
+OPERATIONS = {
+    "clip": {"x": X, "x_min": -1.0, "x_max": 1.0},
+    "concatenate": {"xs": [X, X]},
+    "expand_dims": {"x": X, "axis": 1},
+    "matmul": {"a": X, "b": X.T},
+    "max": {"x": X, "axis": 1},
+    "mean": {"x": X, "axis": (0, 1)},
+    "min": {"x": X, "axis": -1},
+    "negative": {"x": X},
+    "ones_like": {"x": X},
+    "reshape": {"x": X, "newshape": (-1, 2)},
+    "slice": {"inputs": X, "start_indices": (0, 1), "shape": (12, 2)},
+    "squeeze": {"x": X[:, :1]},
+    "sum": {"x": X, "axis": 0},
+    "transpose": {"x": X, "axes": (1, 0)},
+    "zeros_like": {"x": X},
+}
+KINDS = ("activation", "elementwise", "softmax", "loss", "metric", "dense")  # rows that are for users
+
+
+def add_rows():
+    """The rows of the table, with their examples as valid arguments."""
+    rng = np.random.default_rng(4)
+    for name, function in vars(ops).items():
+        row = getattr(function, "op", None)
+        if name not in OPERATIONS and isinstance(row, Op) and row.kind in KINDS and "_grad" not in name:
+            arrays, attrs = row.example(rng, 3, 4)
+            OPERATIONS[name] = dict(zip(inspect.signature(function).parameters, arrays, strict=False)) | attrs
+
+
+add_rows()
+
+
+def built():
+    layer = layers.Dense(3, name="d")
+    layer(X)
+    return layer
+
+
+def setter(attribute):
+    """The assignment to a property as a method."""
+
+    def method(made):
+        def assign(value):
+            setattr(made, attribute, value)
+
+        return assign
+
+    return method
+
+
+def within_threads(made):
+    def threads(n):
+        with fastnn.threads(n):
+            assert fastnn.get_num_threads() == n
+
+    return threads
+
+
+def python_step(made):
+    def call(x, shape):
+        return ops.python(negated, x, shape=shape)
+
+    return call
+
+
+def recorded(function):
+    """A function of fastnn.ops on symbolic arrays, run in C with its gradient."""
+
+    def call(**arguments):
+        arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray) and value.ndim}
+        others = {name: value for name, value in arguments.items() if name not in arrays}
+
+        def function_of_arrays(*symbols):
+            return function(**others, **dict(zip(arrays, symbols, strict=True)))
+
+        return fastnn.value_and_grad(function_of_arrays, [0])(*arrays.values())
+
+    return call
+
+
+# What is called on objects: how they are made, the method, and valid arguments.
+METHODS = {
+    "Activation": (lambda: layers.Activation("softmax", name="a"), "__call__", {"x": X}),
+    "BinaryCrossentropy": (lambda: losses.BinaryCrossentropy(reduction="none"), "__call__", PAIR),
+    "CategoricalCrossentropy": (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), "__call__", PAIR),
+    "Constant": (lambda: initializers.Constant([1.0, 2.0]), "__call__", {"shape": (3, 2)}),
+    "Dense": (lambda: layers.Dense(3, name="d"), "__call__", {"x": X}),
+    "Dense, built": (built, "__call__", {"x": X}),
+    "Dropout": (lambda: layers.Dropout(0.5, name="d"), "__call__", {"x": X, "training": True}),
+    "Dropout of all": (lambda: layers.Dropout(1, name="d"), "__call__", {"x": X, "training": True}),
+    "ExponentialDecay": (lambda: schedules.ExponentialDecay(0.1, 10, 0.5), "__call__", {"step": 3}),
+    "Flatten": (lambda: layers.Flatten(name="f"), "__call__", {"x": X[:, :, None]}),
+    "HeNormal": (lambda: initializers.HeNormal(1), "__call__", {"shape": (3, 2)}),
+    "L1L2": (lambda: regularizers.L1L2(0.1, 0.1), "__call__", {"x": X}),
+    "MeanSquaredError": (lambda: losses.MeanSquaredError(), "__call__", PAIR | {"sample_weight": WEIGHTS}),
+    "RandomUniform": (lambda: initializers.RandomUniform(seed=1), "__call__", {"shape": (3, 2)}),
+    "Rescaling": (lambda: layers.Rescaling(0.5, name="r"), "__call__", {"x": X}),
+    "Reshape": (lambda: layers.Reshape((2, -1), name="r"), "__call__", {"x": X}),
+    "SparseCategoricalCrossentropy": (
+        lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+        "__call__",
+        LABELLED,
+    ),
+    "SparseTopKCategoricalAccuracy": (
+        lambda: metrics.SparseTopKCategoricalAccuracy(2),
+        "__call__",
+        LABELLED | {"sample_weight": WEIGHTS},
+    ),
+    "Zeros": (lambda: initializers.Zeros(), "__call__", {"shape": (3, 2), "dtype": "float32"}),
+    "add_variable": (lambda: Count("m"), "add_variable", {"shape": (2,)}),
+    "add_weight": (built, "add_weight", {"shape": (2, 3)}),
+    "apply_gradients": (
+        lambda: optimizers.Adam(amsgrad=True),
+        "apply_gradients",
+        {"grads_and_vars": [(X, fastnn.Variable(X))]},
+    ),
+    "assign": (lambda: fastnn.Variable(X), "assign", {"value": X}),
+    "from_config": (built, "from_config", {"config": {"units": 3}}),
+    "iterations": (lambda: optimizers.SGD(), setter("iterations"), {"value": 3}),
+    "index": (lambda: fastnn.Variable(X), "__getitem__", {"index": (slice(0, 3), 1)}),
+    "learning_rate": (lambda: optimizers.SGD(), setter("learning_rate"), {"value": 0.1}),
+    "python": (
+        lambda: None,
+        python_step,
+        {"x": X, "shape": (-1, 4)},
+    ),
+    "set_weights": (built, "set_weights", {"weights": [np.ones((4, 3)), np.ones(3)]}),
+    "threads": (lambda: None, within_threads, {"n": 1}),
+    "update_state": (lambda: metrics.MeanSquaredError(), "update_state", PAIR | {"sample_weight": WEIGHTS}),
+}
+
+# Methods of models (the name ends at a comma), called on models of several kinds.
+MODEL_METHODS = {
+    "__call__": {"x": X},
+    "add": {"layer": layers.Dense(2, name="added")},
+    "build": {"input_shape": (None, 4)},
+    "compile": {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
+    "describe": {"mode": "train", "batch_size": 16},
+    "evaluate": {"x": X, "y": Y, "verbose": 0, "sample_weight": WEIGHTS},
+    "fit": {"x": X, "y": Y, "verbose": 0, "batch_size": 8, "epochs": 1},
+    "fit, all": {
+        "x": X,
+        "y": Y,
+        "verbose": 0,
+        "validation_data": (X, Y, WEIGHTS),
+        "class_weight": {0: 1.0, 2: 2.0},
+        "sample_weight": WEIGHTS,
+        "callbacks": [callbacks.History()],
+    },
+    "from_config": {"config": MODELS["model"]().get_config()},
+    "get_layer": {"index": 1},
+    "get_layer, name": {"name": "hidden"},
+    "predict": {"x": X, "verbose": 0},
+    "predict_on_batch": {"x": X},
+    "set_weights": {"weights": MODELS["model"]().get_weights()},
+    "summary": {"line_length": 60},
+    "test_on_batch": {"x": X, "y": Y},
+    "train_on_batch": {"x": X, "y": Y, "sample_weight": WEIGHTS, "class_weight": {1: 2.0}},
+}
+MODEL_KINDS = ("model", "unbuilt model", "one-hot model", "model with a schedule")
+
+# ---- calls ---------------------------------------------------------------------------------------------
+
+
+def drawn(data, function, valid):
+    """Valid arguments of which one or two are replaced."""
+    valid = copy.deepcopy(valid)
+    parameters = inspect.signature(function).parameters.values()
+    names = {p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)} | {*valid}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        names |= {"name", "trainable", "input_shape", "unknown"}
+    if not names:
+        return {}
+    changed = data.draw(st.lists(st.sampled_from(sorted(names)), min_size=1, max_size=2, unique=True))
+    return {**valid, **{name: data.draw(st.one_of(near(valid.get(name)), ANYTHING), name) for name in changed}}
+
+
+@contextlib.contextmanager
+def limited():
+    """A call within bounds of memory and time, its output thrown away."""
+    start, soft_and_hard = time.perf_counter(), resource.getrlimit(resource.RLIMIT_AS)
+    if sys.platform == "linux":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, soft_and_hard[1]))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, soft_and_hard)
+    assert time.perf_counter() - start < SECONDS
+
+
+PYTHONS_OWN = (  # of a call that does not fit the signature
+    "unexpected keyword argument",
+    "required positional argument",
+    "required keyword-only argument",
+    "missing a required",
+    "positional argument",
+    "takes no keyword arguments",
+    "takes no arguments",
+    "multiple values for",
+)
+
+
+def acceptable(error):
+    """Whether it is one of the errors that the documentation promises."""
+    if getattr(error, "parts", False) or isinstance(error, fastnn.NonFiniteError):
+        return PARTS.fullmatch(str(error)) is not None
+    own = isinstance(error, TypeError) and any(words in str(error) for words in PYTHONS_OWN)
+    return own or isinstance(error, (MemoryError, NotImplementedError))  # the latter of a base class
+
+
+def tried(function, /, *args, **arguments):
+    """The result and None, or None and the error, which has to be an acceptable one."""
+    try:
+        with limited():
+            return function(*args, **arguments), None
+    except Exception as error:
+        if not acceptable(error):
+            raise
+        return None, error
+
+
+def process():
+    """The settings of the process, automatic names and random streams."""
+    numbers = np.random.get_state()[1].tobytes()
+    return config._floatx, config._threads, config._seed, config._stream, dict(base._names), numbers
+
+
+def snapshot(value, within=()):
+    """All that an object holds, in a form that can be compared."""
+    if id(value) in within:
+        return "itself"
+    within = (*within, id(value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, repr(value) if value.dtype.kind == "O" else value.tobytes()
+    if isinstance(value, (list, tuple)):
+        return [snapshot(item, within) for item in value]
+    if isinstance(value, dict):
+        return [(repr(key), snapshot(item, within)) for key, item in value.items()]
+    if type(value).__module__.startswith("fastnn") and hasattr(value, "__dict__"):
+        return type(value).__name__, snapshot(vars(value), within)
+    return id(value)
+
+
+@contextlib.contextmanager
+def process_kept():
+    """A call that changes settings of the process does not disturb those after it."""
+    kept, names = (config._floatx, config._threads, config._seed, config._stream), base._names.copy()
+    numbers = np.random.get_state()
+    try:
+        yield
+    finally:
+        config._floatx, config._threads, config._seed, config._stream = kept
+        base._names.clear()
+        base._names.update(names)
+        np.random.set_state(numbers)
+
+
+# ---- results -------------------------------------------------------------------------------------------
+
+
+def check_result(result):
+    """What was made with unusual arguments can be used, or refuses its use with an error of four parts."""
+    if isinstance(result, layers.Layer):
+        check_layer(result)
+    elif isinstance(result, initializers.Initializer):
+        weight, error = tried(result, (3, 2))
+        assert error or (weight.shape == (3, 2) and weight.dtype == np.float32 and np.isfinite(weight).all())
+    elif isinstance(result, regularizers.Regularizer):
+        penalty, error = tried(result, X)
+        assert error or (np.shape(penalty) == () and penalty >= 0)
+    elif isinstance(result, (losses.Loss, metrics.Metric)):
+        value, error = tried(result, Y if result.target == losses.LABELS else HOT, P)
+        shape = (12,) if getattr(result, "reduction", "sum") in ("none", None) else ()
+        assert error or np.shape(value) == shape
+    elif isinstance(result, optimizers.Optimizer):
+        variable = fastnn.Variable([1.0, 2.0])
+        _, error = tried(result.apply_gradients, [([0.5, -0.5], variable)])
+        assert (error is None) == (result.iterations == 1)
+        assert error is None or variable.numpy().tolist() == [1.0, 2.0]
+    elif isinstance(result, schedules.LearningRateSchedule):
+        rate, error = tried(result, 10**6)
+        assert error or rate >= 0
+    elif isinstance(result, callbacks.Callback):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the logs have no such entry
+            tried(MODELS["model"]().fit, X, Y, epochs=2, callbacks=result)
+
+
+def check_layer(layer):
+    """A layer gives arrays of the promised shape, on arrays as in a model."""
+    shape = layer.given_input_shape or (4,)
+    if len(shape) > 4 or max(shape) > 100:
+        return
+    x = np.linspace(-2, 2, 3 * int(np.prod(shape)), dtype=np.float32).reshape(3, *shape)
+    y, error = tried(layer, x)
+    if error is None:
+        assert y.shape == (3, *layer.compute_output_shape((None, *shape))[1:])
+        model = layer if isinstance(layer, fastnn.Sequential) else fastnn.Sequential([layer])
+        predicted, error = tried(model.predict, x)
+        if error is None:
+            np.testing.assert_allclose(predicted, y, rtol=1e-4, atol=1e-6)
+
+
+# ---- tests ---------------------------------------------------------------------------------------------
+
+
+def examine_function(data):
+    name = data.draw(st.sampled_from(sorted(FUNCTIONS)), "function")
+    function = fastnn
+    for part in name.split("."):
+        function = getattr(function, part)
+    arguments = drawn(data, function, FUNCTIONS[name])
+    with process_kept():
+        before = process(), snapshot(arguments)
+        result, error = tried(function, **arguments)
+        if error is not None:
+            assert (process(), snapshot(arguments)) == before
+        elif not any(callable(a) and a is not FUNCTIONS[name].get(n) for n, a in arguments.items()):
+            check_result(result)  # what another function or class does is its author's business
+
+
+def examine_operation(data):
+    name = data.draw(st.sampled_from(sorted(OPERATIONS)), "operation")
+    function = getattr(ops, name)
+    arguments = drawn(data, function, OPERATIONS[name])
+    before = snapshot(arguments)
+    result, error = tried(function, **arguments)
+    tried(recorded(function), **arguments)
+    assert snapshot(arguments) == before
+    parts = result if isinstance(result, tuple) else (result,)
+    assert error or all(isinstance(part, (np.ndarray, np.generic)) for part in parts)
+
+
+def examine_method(data):
+    name = data.draw(st.sampled_from(sorted(METHODS)), "method")
+    make, method, valid = METHODS[name]
+    made = make()
+    function = getattr(made, method) if isinstance(method, str) else method(made)
+    arguments = drawn(data, function, valid)
+    with process_kept():
+        values = [value for value in arguments.values() if not callable(value)]
+        before = snapshot(made), snapshot(values), process()
+        _, error = tried(function, **arguments)
+        if error is not None:
+            assert (snapshot(made), snapshot(values), process()) == before
+
+
+TWINS = {}
+
+
+def twin(kind):
+    """Weights of a model of this kind that was trained with no call between."""
+    if kind not in TWINS:
+        made = MODELS[kind]()
+        train(made)
+        TWINS[kind] = made.get_weights()
+    return TWINS[kind]
+
+
+def examine_model(data):
+    kind = data.draw(st.sampled_from(MODEL_KINDS), "model")
+    name = data.draw(st.sampled_from(sorted(MODEL_METHODS)), "method")
+    with process_kept():
+        made = MODELS[kind]()
+        function = getattr(made, name.split(",")[0])
+        valid = MODEL_METHODS[name]
+        valid = valid | {"y": HOT} if kind == "one-hot model" and "y" in valid else valid
+        arguments = drawn(data, function, valid)
+        if is_one_of(arguments.get("epochs"), (2**31 - 1,)):  # valid, and endless
+            arguments["epochs"] = 2
+        before = state(made), process()
+        result, error = tried(function, **arguments)
+        predicts = name in ("predict", "predict_on_batch", "__call__") and not is_one_of(
+            arguments.get("training"), (1,)
+        )
+        if predicts and error is None:
+            with np.errstate(over="ignore"):
+                x = np.array(arguments["x"], np.float32)
+            assert result.tobytes() == MODELS[kind]().predict(x).tobytes()
+        if error is not None and not isinstance(error, fastnn.NonFiniteError):
+            assert (state(made), process()) == before
+            train(made)
+            for found, expected in zip(made.get_weights(), twin(kind), strict=True):
+                assert found.tobytes() == expected.tobytes()
+
+
+EXAMINATIONS = {examine_function: 1000, examine_operation: 400, examine_method: 400, examine_model: 300}
+
+
+def examine(examination, examples):
+    """Run one of the above on so many examples, the same ones each time."""
+    given(st.data())(
+        settings(
+            max_examples=examples,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )(examination)
+    )()
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(tmp_path, monkeypatch):
+    """Pictures are saved into a temporary folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("examination", EXAMINATIONS)
+def test_any_call(examination):
+    examine(examination, EXAMINATIONS[examination])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("examination", EXAMINATIONS)
+def test_very_many_calls(examination):
+    examine(examination, 20 * EXAMINATIONS[examination])
+
+
+def is_own(value, name, module):
+    """Whether it is a public function or class of a module, by its own name."""
+    own = (getattr(value, "__module__", ""), getattr(value, "__name__", "")) == (module.__name__, name)
+    return own and callable(value) and not name.startswith("_")
+
+
+def public_names():
+    """The functions and classes of fastnn and of its public modules, but for ops."""
+    for name in fastnn.__all__:
+        value = getattr(fastnn, name)
+        if callable(value):
+            yield name
+        elif isinstance(value, types.ModuleType) and value not in (config, ops, fastnn.datasets, fastnn.models):
+            own = {n for n, v in vars(value).items() if is_own(v, n, value) and n not in HELPERS.get(name, "").split()}
+            yield from (f"{name}.{n}" for n in getattr(value, "__all__", own))
+
+
+def test_every_public_function_is_called():
+    assert {*public_names()} - ELSEWHERE <= {*FUNCTIONS}
