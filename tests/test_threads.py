@@ -39,8 +39,8 @@ def in_threads(count, call):
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_python_goes_on_while_c_computes(method, threads, monkeypatch):
     """A thread that wants its turn every millisecond gets it while C computes for tenths of a second."""
-    x = np.zeros((4096, 64), np.float32)
-    model = fastnn.Sequential([Dense(1024, input_shape=(64,)), Dense(1024), Dense(1024), Dense(1)])
+    x = np.zeros((2048, 64), np.float32)
+    model = fastnn.Sequential([Dense(1024, input_shape=(64,)), Dense(1024), Dense(1)])
     model.compile("sgd", "mse")
     ticks, during, run, stop = [0], [], NativeExecutor.run, threading.Event()
 
@@ -61,7 +61,7 @@ def test_python_goes_on_while_c_computes(method, threads, monkeypatch):
         getattr(model, method)(x, *([] if method == "predict" else [x[:, 0]]), batch_size=512, verbose=0)
     stop.set()
     thread.join()
-    assert len(during) <= 8 and sum(during) > 2 * len(during), during  # if C kept the lock, at most one per call
+    assert len(during) <= 4 and sum(during) > 2 * len(during), during  # if C kept the lock, at most one per call
 
 
 @pytest.mark.parametrize("force", ["0", "1"])
