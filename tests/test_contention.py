@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fastnn.contention import LONGEST_PAUSE, Contention
+from fastnn.contention import LONGEST_PAUSE, PAUSE, Contention
 from fastnn.execute import has_openmp
 
 
@@ -71,7 +71,15 @@ def test_a_busy_process_on_two_cores():
     machine.train(LONGEST_PAUSE + 0.1)
     whole = 1 / two_cores(2, 0)[0]
     assert machine.train(10) > 0.99 * whole
-    assert machine.train(1, busy=1) > 0.75 * alone  # what happened before is forgotten
+    machine.train(0.3, busy=1)
+    machine.train(2 * PAUSE)  # what happened before is forgotten, else it would be a long pause
+    assert machine.teams[-1] == 2
+
+
+def test_many_threads_that_sleep_a_little():
+    machine = Machine(16, lambda team, busy: (1e-3 / team, 0.1))
+    machine.train(10)
+    assert set(machine.teams) == {16}
 
 
 @pytest.mark.parametrize("busy", [1, 2, 4])
