@@ -35,7 +35,7 @@ def train(model, x, y, epochs, batch_size, rng):
 
 def adversarial(model, x, y, distance):
     """Inputs moved against the model."""
-    loss = losses.SparseCategoricalCrossentropy("sum")
+    loss = losses.SparseCategoricalCrossentropy(reduction="sum")
     by_input = fastnn.value_and_grad(lambda x, y: loss(y, model(x)), [0])  # by argument 0, x
     _, (slope,) = by_input(x, y)
     return x + distance * np.sign(slope)

@@ -62,7 +62,7 @@ class Variable(Operators):
     """
 
     def __init__(self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None):
-        value, dtype = check_array("value", value), dtype or config.floatx()
+        value, dtype = check_array("value", value), config.floatx() if dtype is None else dtype
         if not is_one_of(dtype, DTYPES):
             raise unknown("dtype", dtype, DTYPES)
         self.trainable, self.name = check_flag("trainable", trainable), check_name("name", name) or "variable"

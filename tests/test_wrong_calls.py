@@ -523,7 +523,7 @@ WRONG = {
             ValueError,
             r"output of model .*\(None, 4\).*\(None, 5\)",
         ),
-        "weight-float64": (lambda m: m.add(OfFloat64(name="double")), ValueError, "'double/w'.*dtype float64"),
+        "weight-float64": (lambda m: m.add(OfFloat64(name="double")), TypeError, "'double/w'.*dtype float64"),
         "weight-shape": (lambda m: m.layers[0].add_weight("ab"), TypeError, "shape of hidden/weight: received 'ab'"),
         "weight-dtype": (lambda m: m.layers[0].add_weight((2,), dtype="int8"), ValueError, "dtype: received int8"),
         "weight-name": (lambda m: m.layers[0].add_weight((2,), name=3), TypeError, "name: received 3"),
