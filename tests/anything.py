@@ -128,7 +128,7 @@ def near_sequence(items):
     return st.one_of(
         st.sampled_from(others),
         st.builds(lambda at, item: kind([*items[:at], item, *items[at + 1 :]]), place, ANYTHING),
-        near(items[0]).map(lambda item: kind([item, *items[1:]])),
+        place.flatmap(lambda at: near(items[at]).map(lambda item: kind([*items[:at], item, *items[at + 1 :]]))),
     )
 
 

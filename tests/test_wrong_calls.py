@@ -307,6 +307,11 @@ WRONG = {
             ValueError,
             "'hidden/kernel'",
         ),
+        "set-weights-float16": (
+            lambda m: m.set_weights([*m.get_weights()[:3], m.get_weights()[3].astype(np.float16)]),
+            ValueError,
+            "'output/bias'.*float16",
+        ),
         "set-weights-ragged": (lambda m: m.set_weights([[[1.0], [1.0, 2.0]]] * 4), TypeError, "weights of 'small'"),
         "layer-set-weights": (lambda m: m.layers[0].set_weights([]), ValueError, "weights of 'hidden': received 0"),
         "assign-shape": (lambda m: m.layers[0].kernel.assign([1.0]), ValueError, "'hidden/kernel'"),

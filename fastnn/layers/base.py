@@ -15,6 +15,7 @@ from ..errors import (
     check_flag,
     check_name,
     invalid,
+    is_real,
     missing_method,
     name_layer,
     not_provided,
@@ -37,25 +38,23 @@ def automatic_name(kind: str) -> str:
     return f"{base}_{n}" if n else base
 
 
+def attributes(layer: "Layer") -> dict[str, Any]:
+    """What a layer holds, lists and dicts copied."""
+    return {name: value.copy() if isinstance(value, (list, dict)) else value for name, value in vars(layer).items()}
+
+
 @contextmanager
 def undone_on_error(layers: Iterable[Any] = ()) -> Iterator[None]:
     """An error inside gives back automatic names and random streams, and leaves layers unbuilt that were so."""
     names, stream = _names.copy(), config._stream
-    unbuilt = [
-        (
-            layer,
-            {name: value.copy() if isinstance(value, (list, dict)) else value for name, value in vars(layer).items()},
-        )
-        for layer in layers
-        if isinstance(layer, Layer) and not layer.built
-    ]
+    unbuilt = [(layer, attributes(layer)) for layer in layers if isinstance(layer, Layer) and not layer.built]
     try:
         yield
     except BaseException:
-        for layer, attributes in unbuilt:
+        for layer, before in unbuilt:
             layer.unbuild()
             vars(layer).clear()
-            vars(layer).update(attributes)
+            vars(layer).update(before)
         _names.clear()
         _names.update(names)
         config._stream = stream
@@ -383,7 +382,7 @@ class Layer(Configurable):
                 fix,
             )
         for v, a in zip(variables, arrays, strict=True):
-            if a.shape != v.shape or a.dtype.kind not in "fiub":
+            if a.shape != v.shape or not is_real(a):
                 raise invalid(
                     f"weight {v.path!r}",
                     a,
