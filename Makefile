@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long test-asan bench clean
+.PHONY: demo test test-long test-mutants test-asan bench clean
 
 # Rebuilt when the sources of the extension or the requirements change.
 SOURCES := pyproject.toml setup.py $(wildcard fastnn/*.pyx csrc/*.[ch] csrc/*/*)
@@ -31,6 +31,10 @@ test: $(VENV)/.test
 
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m "long or not long"
+
+# Whether the suite notices wrong changes of the sources; `make test` tries a few of them.
+test-mutants: $(VENV)/.test
+	$(BIN)/python -m pytest tests/test_mutants.py -m "long or not long"
 
 # The suite on a build with the address and undefined-behaviour sanitizers, in a folder of its own. Left out is what
 # counts allocations, since the sanitizer has its own malloc; and the search for leaks, since Python itself has some.

@@ -141,6 +141,7 @@ def test_a_check_stops_nothing_where_there_is_no_update(executor):
     ops.check_finite(x)
     recorder.output(ops.relu(x), "y")
     data = {"x": np.array([[np.nan], [1], [2]], np.float32), "y": np.zeros((3, 1), np.float32)}
-    run = executor(plan(recorder.program()), []).run(data, np.array([0, 2]), np.array([2, 1]))
-    assert (run.batches, run.skipped) == (2, 0)
+    iteration = np.zeros(1, np.int64)
+    run = executor(plan(recorder.program()), []).run(data, np.array([0, 2]), np.array([2, 1]), iteration=iteration)
+    assert (run.batches, run.skipped, iteration[0]) == (2, 0, 0)
     np.testing.assert_array_equal(data["y"], data["x"])

@@ -1,0 +1,506 @@
+"""Mutants: small wrong changes of the sources, each of which the suite must notice.
+
+`test_mutants.py` makes a copy of the package with the change, builds it, and runs there the tests that are
+meant to notice it: they must fail, and pass on a copy without the change. A mutant that passes is a gap in
+the suite, and wants a test. The first ones are tried in every run of the suite.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PASSES, FAILS, CRASHES, HANGS = "passes", "fails", "crashes", "hangs"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong change.
+
+    Attributes
+    ----------
+    name : str
+    file, old, new : str
+        What to change; the old text occurs exactly once in the file.
+    tests : str
+        What notices it: arguments for pytest, the first one relative to this folder.
+    outcome : str
+        How these tests end. To touch a guard page, or an address that is not aligned, is a crash.
+    threads : bool
+        Whether it can be noticed only where several threads run.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+    outcome: str = FAILS
+    threads: bool = False
+
+    @property
+    def isa(self) -> str | None:
+        """The instruction set, if it is a mutant of one."""
+        path = Path(self.file)
+        return path.stem if path.match("csrc/vec/*.h") and path.stem != "common" else None
+
+
+PROGRAM, OPTIMIZERS, PLAN = "csrc/program.c", "fastnn/optimizers.py", "fastnn/plan.py"
+GEMM, REDUCE, LOSSES, DATA, RANDOM, UPDATES = (
+    f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "updates")
+)
+MATH, COMMON = "csrc/vec/math.inc", "csrc/vec/common.h"
+AVX512, AVX2, PORTABLE = (f"csrc/vec/{name}.h" for name in ("avx512", "avx2", "portable"))
+
+# Tests that notice several.
+VALUES = "test_rows.py -k 'kernel_agrees and dense'"
+LARGE = "test_rows.py -k large_products"
+GUARDS = "test_rows.py -k 'no_byte_outside and dense'"
+ALIGNMENT = "test_rows.py -k 'alignment and dense'"
+ORDER = "test_order_of_sums.py"
+SPECIAL = "test_special_cases.py"
+BARRIERS = "test_barriers.py"
+NONFINITE = "test_nonfinite.py"
+CLASSIFIER = "test_executors.py -k classifier"
+
+MUTANTS = [
+    Mutant(
+        "a barrier is missing between steps",
+        PROGRAM,
+        "} else if (step->barrier) {",
+        "} else if (0) {",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "the third block of k begins at zero again",
+        GEMM,
+        ".resume = block > 0,",
+        ".resume = block == 1,",
+        LARGE,
+    ),
+    Mutant(
+        "the mask of the edge has a lane too few",
+        GEMM,
+        "vm_first(width - (vecs - 1) * LANES)",
+        "vm_first(width - (vecs - 1) * LANES - 1)",
+        VALUES,
+    ),
+    Mutant(
+        "the gradient by the input does not transpose the weights",
+        GEMM,
+        "given(c, 0, 3), transposed(given(c, 1, 5))",
+        "given(c, 0, 3), given(c, 1, 5)",
+        VALUES,
+    ),
+    Mutant(
+        "Adam corrects with the power of the step before",
+        OPTIMIZERS,
+        "1 - schedules.power(self.beta_2, t)",
+        "1 - schedules.power(self.beta_2, t - 1)",
+        "test_trainer.py -k adam",
+    ),
+    # The executor
+    Mutant(
+        "updates begin while others still check",
+        PROGRAM,
+        "                updates = 1;\n                wait_at(b, team);",
+        "                updates = 1;",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "the check is cleared while others still look at it",
+        PROGRAM,
+        "        wait_at(b, team);\n        if (run->part)",
+        "        if (run->part)",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "the next batch begins before this one is counted",
+        PROGRAM,
+        "        }\n        wait_at(b, team);\n        if (stop)",
+        "        }\n        if (stop)",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "only steps of updates have barriers",
+        PROGRAM,
+        "} else if (step->barrier) {",
+        "} else if (step->barrier && step->stage == FNN_UPDATE) {",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "nobody wakes those who sleep at a barrier",
+        PROGRAM,
+        "            wake_sleepers(&b->generation);",
+        "            ;",
+        BARRIERS,
+        outcome=HANGS,
+        threads=True,
+    ),
+    Mutant(
+        "all threads pack into one workspace",
+        PROGRAM,
+        "run->workspace + thread * run->table->workspace_floats",
+        "run->workspace",
+        LARGE,
+        threads=True,
+    ),
+    Mutant(
+        "the wrong sizes are multiplied by the rows of the batch",
+        PROGRAM,
+        "step->batch_dims >> i & 1 ?",
+        "step->batch_dims & 2 << i ?",
+        CLASSIFIER,
+    ),
+    Mutant(
+        "results of all steps go into one place",
+        PROGRAM,
+        "batch * area->per_step",
+        "0 * area->per_step",
+        "test_chunks.py",
+    ),
+    Mutant(
+        "the attributes of an epilogue are those of its step",
+        PROGRAM,
+        ".epilogue_attrs = step->epilogue_attrs,",
+        ".epilogue_attrs = step->attrs,",
+        "test_executors.py",
+    ),
+    Mutant(
+        "batches are not counted",
+        PROGRAM,
+        "*run->iteration += updates;",
+        "*run->iteration += 0;",
+        "test_chunks.py",
+    ),
+    Mutant(
+        "batches without updates are counted",
+        PROGRAM,
+        "*run->iteration += updates;",
+        "*run->iteration += 1;",
+        NONFINITE,
+    ),
+    Mutant(
+        "one batch that is not finite spoils all later ones",
+        PROGRAM,
+        "            *nonfinite = 0;\n",
+        "",
+        NONFINITE,
+    ),
+    Mutant(
+        "the planner sees no writing after reading",
+        PLAN,
+        "and (written or wrote) and",
+        "and wrote and",
+        "test_program.py",
+    ),
+    # Products
+    Mutant(
+        "the bias is added in every block of k",
+        GEMM,
+        "bias && end == k ? bias",
+        "bias ? bias",
+        LARGE,
+    ),
+    Mutant(
+        "the bias is added in the first block of k",
+        GEMM,
+        "bias && end == k ? bias",
+        "bias && first == 0 ? bias",
+        ORDER,
+    ),
+    Mutant(
+        "the product is rounded before it is added",
+        GEMM,
+        "vf_fma(a_ik, b_kj[v], acc[r * vecs + v])",
+        "vf_add(vf_mul(a_ik, b_kj[v]), acc[r * vecs + v])",
+        ORDER,
+    ),
+    Mutant(
+        "the edge is stored whole",
+        GEMM,
+        "            if (MASKED)\n",
+        "            if (0)\n",
+        GUARDS,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "the second part of the tiles begins a row too early",
+        GEMM,
+        "t.a = from(t.a, taller * (rows + 1), 0);",
+        "t.a = from(t.a, taller * (rows + 1) - (taller > 0), 0);",
+        VALUES,
+    ),
+    Mutant(
+        "a transposed panel repeats its last columns in the wrong place",
+        GEMM,
+        "block < n - 8 ? block : n - 8;",
+        "block < n - 8 ? block : n - 9;",
+        VALUES,
+    ),
+    Mutant(
+        "a narrow panel is transposed in whole blocks",
+        GEMM,
+        "k < 4 || n < 8",
+        "k < 4 && n < 8",
+        GUARDS,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "packed rows lose their tail",
+        GEMM,
+        "j < n; j += LANES)\n            vf_store_n(panel",
+        "j + LANES <= n; j += LANES)\n            vf_store_n(panel",
+        LARGE,
+    ),
+    Mutant(
+        "the workspace has no room for the wide panels of a lone row",
+        GEMM,
+        "(K_BLOCK * (GEMM_VECS > ROW_VECS ? GEMM_VECS : ROW_VECS) * LANES)",
+        "(K_BLOCK * GEMM_VECS * LANES)",
+        SPECIAL,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "threads in a grid leave a gap and overlap",
+        GEMM,
+        "share(m, 1, c->thread / across, down,",
+        "share(m, 1, c->thread % down, down,",
+        CLASSIFIER,
+        threads=True,
+    ),
+    Mutant(
+        "the epilogue runs once for each share of the columns",
+        GEMM,
+        "        if (c->epilogue && width == n) {",
+        "        if (c->epilogue && columns[1] == n) {",
+        "test_executors.py",
+        threads=True,
+    ),
+    # Sums, losses, metrics, data
+    Mutant(
+        "every chunk of a long sum is the first one",
+        REDUCE,
+        "reduce_lanes(f, at + i, 1, chunk) :",
+        "reduce_lanes(f, at, 1, chunk) :",
+        ORDER,
+    ),
+    Mutant(
+        "lanes behind the end count in the sum of the exponentials",
+        LOSSES,
+        "        lanes = vf_add(lanes, vf_keep_n(e, n - i));",
+        "        lanes = vf_add(lanes, e);",
+        SPECIAL,
+    ),
+    Mutant(
+        "lanes behind the end count in the maximum",
+        LOSSES,
+        "        if (n - i < LANES)\n            v = ",
+        "        if (0)\n            v = ",
+        SPECIAL,
+    ),
+    Mutant(
+        "the largest logit is not subtracted",
+        LOSSES,
+        "    const float top = row_max(z, n);\n    vf lanes",
+        "    const float top = 0 * row_max(z, n);\n    vf lanes",
+        SPECIAL,
+    ),
+    Mutant(
+        "the first label behind the last one is read",
+        LOSSES,
+        "label >= 0 && label < n;",
+        "label >= 0 && label <= n;",
+        SPECIAL,
+    ),
+    Mutant(
+        "clipping makes a probability of NaN",
+        LOSSES,
+        "return vf_min(vf_set(HIGH), vf_max(vf_set(LOW), y));",
+        "return vf_min(vf_max(y, vf_set(LOW)), vf_set(HIGH));",
+        SPECIAL,
+    ),
+    Mutant(
+        "equals count as larger among the first k",
+        LOSSES,
+        "vf_lt(vf_set(at_label), vf_load_n(p + i, n - i));",
+        "vf_le(vf_set(at_label), vf_load_n(p + i, n - i));",
+        SPECIAL,
+    ),
+    Mutant(
+        "rows are gathered in the order of the data",
+        DATA,
+        "data + order[r.at] * n, (size_t)n",
+        "data + r.at * n, (size_t)n",
+        "test_rows.py -k 'kernel_agrees and gather'",
+    ),
+    Mutant(
+        "weighted samples are rounded to float32",
+        DATA,
+        "sum += weight * v[r * n + i];",
+        "sum += (float)weight * v[r * n + i];",
+        ORDER,
+    ),
+    Mutant(
+        "the check sees the last vector only",
+        DATA,
+        "finite = vm_and(finite, vf_lt",
+        "finite = vm_and(vm_first(LANES), vf_lt",
+        SPECIAL,
+    ),
+    # Random numbers and updates
+    Mutant(
+        "elements are dropped up to the threshold",
+        RANDOM,
+        "vi_lt(bits[j], threshold)",
+        "vm_not(vi_lt(threshold, bits[j]))",
+        SPECIAL,
+    ),
+    Mutant(
+        "row and element change places in the counter",
+        RANDOM,
+        "vi bits[4] = {counter, vi_set((uint32_t)r.at), iteration, stream};",
+        "vi bits[4] = {vi_set((uint32_t)r.at), counter, iteration, stream};",
+        SPECIAL,
+    ),
+    Mutant(
+        "the seed has 32 bits",
+        RANDOM,
+        "k1 = (uint32_t)(key >> 32);",
+        "k1 = 0;",
+        SPECIAL,
+    ),
+    Mutant(
+        "a momentum keeps denormals",
+        UPDATES,
+        "u->a = normal_or_zero(vf_fma(vf_sub(u->g, u->a), vf_number(1.0 - p[0]), u->a));",
+        "u->a = vf_fma(vf_sub(u->g, u->a), vf_number(1.0 - p[0]), u->a);",
+        SPECIAL,
+    ),
+    Mutant(
+        "Nesterov's step climbs",
+        UPDATES,
+        "p[1] != 0.0 ? vf_fnma(rate, u->g, vf_mul(momentum, u->a))",
+        "p[1] != 0.0 ? vf_fma(rate, u->g, vf_mul(momentum, u->a))",
+        "test_rows.py -k 'kernel_agrees and sgd'",
+    ),
+    Mutant(
+        "a variance may be negative",
+        UPDATES,
+        "variance = vf_max(vf_zero(), vf_fnma(u->c, u->c, u->a));",
+        "variance = vf_fnma(u->c, u->c, u->a);",
+        SPECIAL,
+    ),
+    # Elementary functions
+    Mutant(
+        "a coefficient of the exponential is wrong in the fifth digit",
+        MATH,
+        "0.0416674428f, 0.0083662523f",
+        "0.0416694428f, 0.0083662523f",
+        "test_math.py -k 'ulp and exponential'",
+    ),
+    Mutant(
+        "a very negative exponent is not bounded",
+        MATH,
+        "vf_min(vf_set(89.0f), vf_max(vf_set(-104.0f), x))",
+        "vf_min(vf_set(89.0f), x)",
+        "test_math.py -k 'ulp and exponential'",
+    ),
+    Mutant(
+        "the hyperbolic tangent cancels",
+        MATH,
+        "vf_lt(a, vf_set(0.65f))",
+        "vf_lt(a, vf_set(0.45f))",
+        "test_math.py -k 'ulp and tanh'",
+    ),
+    # Vectors
+    Mutant(
+        "shares of threads leave a gap",
+        COMMON,
+        "*hi = (first + each + (thread < rest)) * grain;",
+        "*hi = (first + each) * grain;",
+        ALIGNMENT,
+        threads=True,
+    ),
+    Mutant(
+        "bytes behind the end are read",
+        COMMON,
+        "memcpy(bytes, p, (size_t)n);",
+        "memcpy(bytes, p, LANES);",
+        "test_rows.py -k 'no_byte_outside and gather_uint8'",
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX-512: stores want aligned addresses",
+        AVX512,
+        "_mm512_storeu_ps(p, x); }\nINLINE vm",
+        "_mm512_store_ps(p, x); }\nINLINE vm",
+        ALIGNMENT,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX-512: a masked load reads all lanes",
+        AVX512,
+        "_mm512_maskz_loadu_ps(m, p);",
+        "_mm512_maskz_mov_ps(m, _mm512_loadu_ps(p));",
+        GUARDS,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX-512: a mask has a lane too many",
+        AVX512,
+        "(1 << n) - 1)",
+        "(1 << (n + 1)) - 1)",
+        "test_rows.py -k 'no_byte_outside and mean_squared_error'",
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX2: the upper half is stored whole",
+        AVX2,
+        "_mm256_maskstore_ps(p + 8, _mm256_castps_si256(m.b), x.b);",
+        "_mm256_storeu_ps(p + 8, x.b);",
+        GUARDS,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX2: loads want aligned addresses",
+        AVX2,
+        "_mm256_loadu_ps(p + 8)",
+        "_mm256_load_ps(p + 8)",
+        ALIGNMENT,
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "AVX2: random bits are compared as if they had a sign",
+        AVX2,
+        "(int)0x80000000u);",
+        "0);",
+        "test_rows.py -k 'kernel_agrees and dropout'",
+    ),
+    Mutant(
+        "AVX2: lanes are added in another order",
+        AVX2,
+        "const __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));\n"
+        "    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));",
+        "const __m128 s2 = _mm_add_ps(s4, _mm_movehdup_ps(s4));\n"
+        "    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehl_ps(s2, s2)));",
+        ORDER,
+    ),
+    Mutant(
+        "portable: the multiply-add rounds twice",
+        PORTABLE,
+        "fmaf((*a)[i], (*b)[i], (*c)[i])",
+        "(*a)[i] * (*b)[i] + (*c)[i]",
+        ORDER,
+    ),
+    Mutant(
+        "portable: a number loses the sign of its zero",
+        PORTABLE,
+        "return x - (vf){0}; }",
+        "return x + (vf){0}; }",
+        "test_elementwise.py",
+    ),
+]
