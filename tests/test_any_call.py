@@ -348,6 +348,7 @@ PYTHONS_OWN = (  # of a call that does not fit the signature
     "required positional argument",
     "required keyword-only argument",
     "missing a required",
+    "invalid keyword argument",
     "positional argument",
     "takes no keyword arguments",
     "takes no arguments",
