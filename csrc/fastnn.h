@@ -1,6 +1,6 @@
 /* fastnn.h: the whole C API. C11, no Python, no allocation.
  *
- * A Program arrives as a flat array of steps on numbered memory areas. fnn_execute() runs it for
+ * A Program arrives as a flat array of steps on numbered memory areas, grouped into sweeps. fnn_execute() runs it for
  * many batches in one parallel region. Kernels are found by name in the table of one instruction
  * set; nothing here grows when a kernel is added. */
 #ifndef FASTNN_H
@@ -15,6 +15,7 @@
 /* What one thread needs to do its share of one step on one batch. */
 typedef struct {
     const int64_t *dims;         /* run-time sizes, in the order of the operation's `dims` rule */
+    int64_t first_row;           /* of the whole arrays, where this call gets a block of their rows */
     const double *attrs;         /* keyword attributes, in the order of the reference's signature */
     void *args[FNN_MAX_ARGS];    /* inputs, then outputs that are not in place; absent ones are NULL */
     int thread, threads;         /* this thread's number in, and the size of, the step's team */
@@ -48,34 +49,51 @@ typedef struct {
     int64_t area, offset;        /* offset in bytes */
 } fnn_arg;
 
-/* A memory area; its address for a batch is base + first row * per_row + batch number * per_step. */
+/* A memory area; its address is base + first row of the batch * per_row + batch number * per_step
+ * + thread * per_thread. */
 typedef struct {
     char *base;
-    int64_t per_row, per_step;   /* bytes */
+    int64_t per_row, per_step, per_thread; /* bytes */
 } fnn_area;
-
-enum { FNN_COMPUTE = 0, FNN_UPDATE = 1 };
 
 typedef struct {
     int32_t kernel;              /* row of the table */
     int32_t epilogue;            /* row of the table, or -1 */
-    int32_t barrier;             /* the team meets before this step */
-    int32_t threads;             /* at most so many threads share this step */
-    int32_t stage;               /* FNN_UPDATE steps run only while everything is finite */
-    int32_t batch_dims;          /* bit i: dims[i] is multiplied by the number of rows */
+    int32_t batch_dims;          /* bit i: dims[i] is multiplied by the number of rows of the batch */
+    int32_t row_dims;            /* bit i: dims[i] is multiplied by the number of rows of the block */
     int64_t dim_count;           /* how many of dims are in use */
+    int64_t arg_count;
     int64_t dims[FNN_MAX_DIMS];
     double attrs[FNN_MAX_ATTRS];
     double epilogue_attrs[FNN_MAX_ATTRS];
     fnn_arg args[FNN_MAX_ARGS];
+    int64_t row_bytes[FNN_MAX_ARGS]; /* how far a row of the sweep is from the next; 0 where the argument stays */
 } fnn_step;
+
+enum { FNN_COMPUTE = 0, FNN_UPDATE = 1 };
+
+/* Steps that the same threads do one after the other without meeting. With rows, each thread takes a share of
+ * these, cuts it into blocks, and does all the steps on one block before the next: what a step leaves in a cache, the
+ * next one finds there. Without, the kernels share each step among themselves. */
+typedef struct {
+    int64_t first, count;        /* its steps */
+    int64_t rows;                /* of the axis along which it goes; FNN_BATCH_ROWS, or 0 for none */
+    int64_t block;               /* at most so many rows at a time */
+    int32_t barrier;             /* the team meets before it */
+    int32_t threads;             /* at most so many threads share it */
+    int32_t leader;              /* number of the first of these threads; it may exceed the team */
+    int32_t stage;               /* FNN_UPDATE sweeps run only while everything is finite */
+} fnn_sweep;
+
+enum { FNN_BATCH_ROWS = -1 };
 
 enum { FNN_ON_NONFINITE_RAISE = 0, FNN_ON_NONFINITE_SKIP = 1 };
 
 typedef struct {
     const fnn_table *table;
     const fnn_step *steps;
-    int64_t step_count;
+    const fnn_sweep *sweeps;
+    int64_t sweep_count;
     const fnn_area *areas;
     const int64_t *first_rows;   /* per batch */
     const int64_t *row_counts;   /* per batch */
@@ -87,15 +105,20 @@ typedef struct {
     int64_t *iteration;          /* counted up after each batch that has update steps */
     int part;                    /* the steps are a part of one batch: flag and iteration are the caller's to settle */
     int32_t nonfinite;           /* in and out: a check of this batch has failed */
-    int64_t *nanoseconds;        /* NULL, or for each step the time it took, added up */
+    int64_t *nanoseconds;        /* NULL, or for each step the time it took, summed over the team */
     int team;                    /* out: the team that really ran */
     int64_t batches_done;        /* out: smaller than batch_count when a batch was not finite */
     int64_t batches_skipped;     /* out */
     int64_t slept;               /* out: nanoseconds, summed over the team, that threads slept to wait for others */
 } fnn_run;
 
-/* Runs every step for every batch. Never fails: all sizes were checked before. */
+/* Runs every sweep for every batch. Never fails: all sizes were checked before. Between a check and the first update
+ * there has to be a sweep with a barrier. */
 void fnn_execute(fnn_run *run);
+
+/* order = 0 ... n - 1 in the order of 64-bit random keys, n < 2^32: the permutation of fastnn/ops/philox.py. The scratch
+ * has n items. */
+void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream, uint32_t epoch);
 
 /* The instruction sets this machine can run, best first; NULL ends the list. */
 const fnn_table *const *fnn_tables(void);

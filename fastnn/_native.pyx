@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
 """The only bridge to C. It knows no kernel by name and does not grow when one is added."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "fastnn.h":
@@ -9,6 +9,7 @@ cdef extern from "fastnn.h":
         FNN_MAX_DIMS
         FNN_MAX_ATTRS
         FNN_MAX_ARGS
+        FNN_BATCH_ROWS
         FNN_ON_NONFINITE_RAISE
         FNN_ON_NONFINITE_SKIP
 
@@ -27,10 +28,15 @@ cdef extern from "fastnn.h":
     ctypedef struct fnn_step:
         int32_t kernel
 
+    ctypedef struct fnn_sweep:
+        int64_t first
+        int64_t count
+
     ctypedef struct fnn_run:
         const fnn_table *table
         const fnn_step *steps
-        int64_t step_count
+        const fnn_sweep *sweeps
+        int64_t sweep_count
         const fnn_area *areas
         const int64_t *first_rows
         const int64_t *row_counts
@@ -49,6 +55,8 @@ cdef extern from "fastnn.h":
         int64_t slept
 
     void fnn_execute(fnn_run *run) nogil
+    void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream,
+                         uint32_t epoch) nogil
     const fnn_table *const *fnn_tables()
     int fnn_find(const fnn_table *table, const char *name)
     int fnn_has_openmp()
@@ -60,7 +68,8 @@ cdef extern from "fastnn.h":
 
 
 MAX_DIMS, MAX_ATTRS, MAX_ARGS = FNN_MAX_DIMS, FNN_MAX_ATTRS, FNN_MAX_ARGS
-STEP_SIZE, AREA_SIZE = sizeof(fnn_step), sizeof(fnn_area)
+STEP_SIZE, SWEEP_SIZE, AREA_SIZE = sizeof(fnn_step), sizeof(fnn_sweep), sizeof(fnn_area)
+BATCH_ROWS = FNN_BATCH_ROWS
 
 
 cdef const fnn_table *table_of(str isa) except NULL:
@@ -137,7 +146,18 @@ def release_threads():
     fnn_release_threads()
 
 
-def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] areas,
+def permutation(int64_t[::1] order, uint64_t[::1] scratch, uint64_t seed, uint32_t stream, uint32_t epoch):
+    """Put a random order of ``range(len(order))`` into `order`; `scratch` is as long."""
+    cdef int64_t n = order.shape[0]
+    if scratch.shape[0] != n or n >= 1 << 32:
+        raise ValueError("arguments of a permutation do not fit together")
+    if n:
+        with nogil:
+            fnn_permutation(&order[0], &scratch[0], n, seed, stream, epoch)
+
+
+def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+            const unsigned char[::1] areas,
             const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
             int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
             int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None):
@@ -148,18 +168,26 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     """
     cdef fnn_run run
     run.table = table_of(isa)
-    if row_counts.shape[0] == 0 or steps.shape[0] == 0:
+    if row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
         return row_counts.shape[0], 0, 1, 0.0
     if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
             or workspace.shape[0] < threads * run.table.workspace_floats \
             or (nonfinite is not None and row_counts.shape[0] != 1) \
             or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
         raise ValueError("arguments of a run do not fit together")
+    cdef int64_t step = 0
+    for i in range(sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)):
+        if (<const fnn_sweep *>&sweeps[0])[i].first != step:
+            raise ValueError("sweeps do not follow one another")
+        step += (<const fnn_sweep *>&sweeps[0])[i].count
+    if step * <int64_t>sizeof(fnn_step) != steps.shape[0]:
+        raise ValueError("sweeps and steps do not fit together")
     for i in range(row_counts.shape[0]):
         if not (first_rows[i] >= 0 and 0 <= row_counts[i] <= most_rows):
             raise ValueError(f"batch {i} has {row_counts[i]} rows from row {first_rows[i]}; the plan is for {most_rows}")
     run.steps = <const fnn_step *>&steps[0]
-    run.step_count = steps.shape[0] // <int64_t>sizeof(fnn_step)
+    run.sweeps = <const fnn_sweep *>&sweeps[0]
+    run.sweep_count = sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)
     run.areas = <const fnn_area *>&areas[0]
     run.first_rows, run.row_counts = &first_rows[0], &row_counts[0]
     run.batch_count = row_counts.shape[0]

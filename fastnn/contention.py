@@ -7,7 +7,7 @@ size of the team, so it may change from one run to the next.
 
 WINDOW = 0.05  # seconds of runs that a judgement is made of: several turns of a busy process, and no mere hiccup
 DISTURBED = 0.25  # share of them that threads slept: below 0.1 on an idle machine, above 0.4 beside a busy process
-PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds of runs before the whole team is tried again; doubled after each failure
+PAUSE, LONGEST_PAUSE = 0.05, 4.0  # seconds of runs before the whole team is tried again; doubled after each failure
 HOPELESS = 1.5  # times as slow as the whole team: to give up still more threads would not pay
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
@@ -18,30 +19,50 @@ from .contention import Contention
 from .debug import CHECK_STEPS, TIME_STEPS, GuardedMemory, StepCheck, timings
 from .errors import name_layer, unknown
 from .memory import Memory
+from .ops import philox
 from .ops.table import OPS
 from .plan import lowered_dims, plan
-from .program import ARENA, ROWS, STEP, VARIABLE, Program, Step
+from .program import ARENA, LOCAL, ROWS, STEP, VARIABLE, Program, Step, Sweep
 from .record import Recorder
+from .sweeps import arguments
 from .variable import Variable, aligned_empty
 
 STEP_DTYPE = np.dtype(
     [
         ("kernel", "i4"),
         ("epilogue", "i4"),
-        ("barrier", "i4"),
-        ("threads", "i4"),
-        ("stage", "i4"),
         ("batch_dims", "i4"),
+        ("row_dims", "i4"),
         ("dim_count", "i8"),
+        ("arg_count", "i8"),
         ("dims", "i8", _native.MAX_DIMS),
         ("attrs", "f8", _native.MAX_ATTRS),
         ("epilogue_attrs", "f8", _native.MAX_ATTRS),
         ("args", [("area", "i8"), ("offset", "i8")], _native.MAX_ARGS),
+        ("row_bytes", "i8", _native.MAX_ARGS),
     ],
     align=True,
 )
-AREA_DTYPE = np.dtype([("base", "u8"), ("per_row", "i8"), ("per_step", "i8")], align=True)
-assert STEP_DTYPE.itemsize == _native.STEP_SIZE and AREA_DTYPE.itemsize == _native.AREA_SIZE
+SWEEP_DTYPE = np.dtype(
+    [
+        ("first", "i8"),
+        ("count", "i8"),
+        ("rows", "i8"),
+        ("block", "i8"),
+        ("barrier", "i4"),
+        ("threads", "i4"),
+        ("leader", "i4"),
+        ("stage", "i4"),
+    ],
+    align=True,
+)
+AREA_DTYPE = np.dtype([("base", "u8"), ("per_row", "i8"), ("per_step", "i8"), ("per_thread", "i8")], align=True)
+for dtype, size in (
+    (STEP_DTYPE, _native.STEP_SIZE),
+    (SWEEP_DTYPE, _native.SWEEP_SIZE),
+    (AREA_DTYPE, _native.AREA_SIZE),
+):
+    assert dtype.itemsize == size
 
 NO_THREAD_LIMIT = 2**31 - 1
 SPARE_THREADS = 4  # that must be creatable beyond those of a team
@@ -67,6 +88,11 @@ class Run:
     skipped: int
     team: int
     slept: float = 0.0
+
+    def then(self, other: "Run") -> "Run":
+        """This run and one after it as one."""
+        team, slept = max(self.team, other.team), self.slept + other.slept
+        return Run(self.batches + other.batches, self.skipped + other.skipped, team, slept)
 
 
 @dataclass
@@ -183,8 +209,20 @@ def make_forks_safe() -> None:
         os.register_at_fork(before=prepare, after_in_parent=creating.release, after_in_child=creating.release)
 
 
+def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
+    """`fastnn.ops.philox.permutation`, in C."""
+    if n >= philox.WORD:
+        return philox.permutation(n, seed, epoch)
+    order = np.empty(n, np.int64)
+    _native.permutation(order, np.empty(n, np.uint64), seed, philox.PERMUTATION_STREAM, epoch % philox.WORD)
+    return order
+
+
 def pieces(program: Program, single: bool) -> list[tuple[int, int, bool]]:
-    """The steps from ... to that run in one call, up to a step in Python or each alone, and whether they update."""
+    """The steps from ... to that run in one call, up to a step in Python or each alone, and whether they update.
+
+    The program is one in which each step is a sweep.
+    """
     cuts = {0, len(program.steps)}
     for i, step in enumerate(program.steps):
         if single:
@@ -210,13 +248,58 @@ def run_in_python(step: Step, memory: Memory, batch: int, first: int, rows: int)
         memory.view(i, batch, first, rows)[...] = result
 
 
-def allocate_areas(program: Program) -> dict[int, np.ndarray]:
+def allocate_areas(program: Program, threads: int = 1) -> dict[int, np.ndarray]:
     """The memory an executor owns itself."""
+    sizes = {ARENA: program.arena_bytes, LOCAL: program.local_bytes * threads}
     return {
-        i: aligned_empty((max(program.arena_bytes, 1),), np.uint8)
+        i: aligned_empty((max(sizes[area.kind], 1),), np.uint8)
         for i, area in enumerate(program.areas)
-        if area.kind == ARENA
+        if area.kind in sizes
     }
+
+
+def lowered(program: Program, isa: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and sweeps as C takes them."""
+    steps, sweeps = np.zeros(len(program.steps), STEP_DTYPE), np.zeros(len(program.sweeps), SWEEP_DTYPE)
+    first = 0
+    for target, (sweep, own) in zip(sweeps, program.grouped(), strict=True):
+        rows = sweep.shape[0] if sweep.shape else 0
+        target["first"], target["count"], first = first, sweep.count, first + sweep.count
+        target["rows"], target["block"] = _native.BATCH_ROWS if rows is None else rows, sweep.block
+        target["barrier"], target["stage"], target["leader"] = sweep.barrier, sweep.update, sweep.leader
+        target["threads"] = 1 if sweep.serial else NO_THREAD_LIMIT
+        for step, to in zip(own, steps[first - sweep.count : first], strict=True):
+            if not step.in_python:
+                lower(program, sweep, step, to, isa)
+    return steps, sweeps
+
+
+def lower(program: Program, sweep: Sweep, step: Step, target: Any, isa: str) -> None:
+    """Write a step as C takes it."""
+    row = OPS[step.op]
+    target["kernel"] = _native.find(isa, row.kernel or row.name)
+    target["epilogue"] = -1
+    if step.epilogue:
+        name, attrs = step.epilogue
+        target["epilogue"] = _native.find(isa, name)
+        target["epilogue_attrs"][: len(attrs)] = list(attrs.values())
+    numbers = [v for v in step.attrs.values() if isinstance(v, Real)]
+    target["attrs"][: len(numbers)] = numbers
+    try:
+        dims, target["batch_dims"], target["row_dims"] = lowered_dims(program, step, sweep)
+    except ValueError as error:  # more axes than a kernel walks over
+        if step.label:
+            name_layer(error, step.label)
+        raise
+    target["dims"][: len(dims)], target["dim_count"] = dims, len(dims)
+    args = target["args"]
+    args["area"] = -1
+    given = arguments(program, step, sweep)
+    target["arg_count"] = len(given)
+    for k, (i, stride) in enumerate(given):
+        if i is not None:
+            args["area"][k], args["offset"][k] = program.buffers[i].area, program.buffers[i].offset
+            target["row_bytes"][k] = stride
 
 
 class NativeExecutor:
@@ -232,59 +315,43 @@ class NativeExecutor:
         Memory of the program's variable areas, in order.
     isa : str, optional
         Default: `current_isa()`.
+    stepwise : callable, optional
+        ``stepwise()`` gives the program planned step by step, for batches that this one cannot prove finite.
     """
 
-    def __init__(self, program: Program, variables: list[Variable], isa: str | None = None):
+    def __init__(
+        self,
+        program: Program,
+        variables: list[Variable],
+        isa: str | None = None,
+        stepwise: Callable[[], Program] | None = None,
+    ):
         self.program, self.variables = program, variables
         self.isa = isa or current_isa()
-        self.steps = np.zeros(len(program.steps), STEP_DTYPE)
-        for lowered, step in zip(self.steps, program.steps, strict=True):
-            if not step.in_python:
-                self._lower(lowered, step)
+        self.stepwise = stepwise or (lambda: program)
+        self.steps, self.sweeps = lowered(program, self.isa)
+        self.proves = any(step.op == "check_product" for step in program.steps)
         self.checked = config.debug() >= CHECK_STEPS
         self.pieces = pieces(program, single=self.checked)
         self.in_pieces = self.checked or any(step.in_python for step in program.steps)
         self.nanoseconds = np.zeros(len(program.steps), np.int64) if config.debug() == TIME_STEPS else None
         self.rows_run: Counter[int] = Counter()  # batches of so many rows, counted while steps are timed
-        self.serial = all(step.serial for step in program.steps)
+        self.serial = all(sweep.serial and not sweep.leader for sweep in program.sweeps)
         self.areas = np.zeros(len(program.areas), AREA_DTYPE)
         self._bound: list[int] = []
         given = iter(variables)
         for i, area in enumerate(program.areas):
             self.areas["per_row"][i] = area.stride if area.kind == ROWS else 0
             self.areas["per_step"][i] = area.stride if area.kind == STEP else 0
+            self.areas["per_thread"][i] = program.local_bytes if area.kind == LOCAL else 0
             if area.kind == VARIABLE:
                 self.areas["base"][i] = address(next(given).value)
-            elif area.kind != ARENA:
+            elif area.kind not in (ARENA, LOCAL):
                 self._bound.append(i)
         # Taken by a call and put back after it, so that concurrent calls never share memory.
-        self._workspaces: list[tuple[dict[int, np.ndarray], np.ndarray]] = []
+        self._workspaces: list[tuple[int, dict[int, np.ndarray], np.ndarray]] = []
         self._contention = Contention()
-
-    def _lower(self, lowered: Any, step: Any) -> None:
-        program, row = self.program, OPS[step.op]
-        lowered["kernel"] = _native.find(self.isa, row.kernel or row.name)
-        lowered["epilogue"] = -1
-        if step.epilogue:
-            name, attrs = step.epilogue
-            lowered["epilogue"] = _native.find(self.isa, name)
-            lowered["epilogue_attrs"][: len(attrs)] = list(attrs.values())
-        numbers = [v for v in step.attrs.values() if isinstance(v, Real)]
-        lowered["attrs"][: len(numbers)] = numbers
-        lowered["barrier"], lowered["stage"] = step.barrier, step.update
-        lowered["threads"] = 1 if step.serial else NO_THREAD_LIMIT
-        try:
-            dims, lowered["batch_dims"] = lowered_dims(row, program, step)
-        except ValueError as error:  # more axes than a kernel walks over
-            if step.label:
-                name_layer(error, step.label)
-            raise
-        lowered["dims"][: len(dims)], lowered["dim_count"] = dims, len(dims)
-        args = lowered["args"]
-        args["area"] = -1
-        for k, i in enumerate((*step.ins, *(i for i in step.outs if not row.inplace))):
-            if i is not None:
-                args["area"][k], args["offset"][k] = program.buffers[i].area, program.buffers[i].offset
+        self._careful: NativeExecutor | None = None
 
     def run(
         self,
@@ -317,6 +384,34 @@ class NativeExecutor:
         -------
         Run
         """
+        run = self._run_batches(data, first_rows, row_counts, seed, iteration, on_nonfinite, threads)
+        while self.proves and run.batches < len(row_counts):  # one that could not be proved finite
+            done, one = run.batches, slice(run.batches, run.batches + 1)
+            kinds = {area.name: area.kind for area in self.program.areas}
+            rest = {name: array[done:] if kinds.get(name) == STEP else array for name, array in data.items()}
+            if self._careful is None:
+                self._careful = NativeExecutor(self.stepwise(), self.variables, self.isa)
+            careful = self._careful.run(rest, first_rows[one], row_counts[one], seed, iteration, on_nonfinite, threads)
+            run = run.then(careful)
+            if careful.batches and run.batches < len(row_counts):
+                rest = {name: array[1:] if kinds.get(name) == STEP else array for name, array in rest.items()}
+                behind = first_rows[one.stop :], row_counts[one.stop :]
+                run = run.then(self._run_batches(rest, *behind, seed, iteration, on_nonfinite, threads))
+            elif not careful.batches:
+                break
+        return run
+
+    def _run_batches(
+        self,
+        data: dict[str, np.ndarray],
+        first_rows: np.ndarray,
+        row_counts: np.ndarray,
+        seed: int,
+        iteration: np.ndarray | None,
+        on_nonfinite: str,
+        threads: int | None,
+    ) -> Run:
+        """Run batches up to one that is not finite."""
         adaptive = not (self.serial or threads or config.force_threads())
         threads = 1 if self.serial else threads or team_size()
         if adaptive and threads > 1:
@@ -332,17 +427,18 @@ class NativeExecutor:
                 )
             areas["base"][i] = address(array)
         try:
-            own, scratch = self._workspaces.pop()
+            most, own, scratch = self._workspaces.pop()
         except IndexError:
-            own, scratch = allocate_areas(program), np.empty(0, np.float32)
-        needed = threads * _native.workspace_floats(self.isa)
-        if scratch.size < needed:
-            scratch = aligned_empty((needed,), np.float32)
+            most, own, scratch = 0, {}, np.empty(0, np.float32)
+        if most < threads:
+            most, own = threads, allocate_areas(program, threads)
+            scratch = aligned_empty((threads * _native.workspace_floats(self.isa),), np.float32)
         for i, memory in own.items():
             areas["base"][i] = address(memory)
         if iteration is None:
             iteration = np.zeros(1, np.int64)
-        call = Call(areas, first_rows, row_counts, scratch, threads, on_nonfinite == "skip", seed, iteration)
+        skip = on_nonfinite == "skip" and not self.proves
+        call = Call(areas, first_rows, row_counts, scratch, threads, skip, seed, iteration)
         began = time.perf_counter()
         try:
             if self.nanoseconds is not None:
@@ -352,19 +448,20 @@ class NativeExecutor:
             elif self.in_pieces:
                 run = self._run_in_pieces(call, Memory(program, self.variables, data, own))
             else:
-                run = self._execute(call, self.steps, nanoseconds=self.nanoseconds)
+                run = self._execute(call, self.steps, self.sweeps, nanoseconds=self.nanoseconds)
         finally:
-            self._workspaces.append((own, scratch))
+            self._workspaces.append((most, own, scratch))
         if adaptive:
             self._contention.note(run.team, int(row_counts.sum()), time.perf_counter() - began, run.slept)
         return run
 
-    def _execute(self, call: Call, steps: np.ndarray, **options: Any) -> Run:
+    def _execute(self, call: Call, steps: np.ndarray, sweeps: np.ndarray, **options: Any) -> Run:
         """Run steps in one call of C, on as many threads as there can be."""
         if call.threads > 1:
             make_forks_safe()
             call.threads = create_team(call.threads)
-        run = Run(*_native.execute(self.isa, self.program.rows, steps.view(np.uint8), *call.arguments(), **options))
+        plan = steps.view(np.uint8), sweeps.view(np.uint8)
+        run = Run(*_native.execute(self.isa, self.program.rows, *plan, *call.arguments(), **options))
         if run.team > 1:
             kept.team = run.team  # OpenMP ends the threads that a smaller team leaves over
         return run
@@ -410,7 +507,9 @@ class NativeExecutor:
                     if times is not None:
                         times += time.perf_counter_ns() - began
                 else:
-                    part = self._execute(one, self.steps[low:high], nanoseconds=times, nonfinite=nonfinite)
+                    sweeps = self.sweeps[low:high].copy()
+                    sweeps["first"] -= low
+                    part = self._execute(one, self.steps[low:high], sweeps, nanoseconds=times, nonfinite=nonfinite)
                     team, slept = max(team, part.team), slept + part.slept
                 if check:
                     check.after(step)
@@ -431,6 +530,7 @@ class NumpyExecutor:
 
     def __init__(self, program: Program, variables: list[Variable], dtype: str = "float32"):
         self.program, self.variables, self.dtype = program, variables, dtype
+        self.stepwise = lambda: program
         self.trace: Any = None
 
     def print_timings(self) -> None:
@@ -523,9 +623,12 @@ def address(array: np.ndarray) -> int:
 
 def make_executor(recorder: Recorder, name: str) -> NativeExecutor | NumpyExecutor:
     """Plan what was recorded and make it ready to run: in C, or with NumPy for float64."""
-    program = plan(recorder.program(), config.force_threads())
+    recorded = recorder.program()
+    in_numpy = recorder.dtype == "float64"
+    force, single = config.force_threads(), in_numpy or config.debug() >= CHECK_STEPS
+    program = plan(recorded, force, single or any(step.in_python for step in recorded.steps))
     if config.debug():
         print(f"fastnn {name}: {program.describe()}", file=sys.stderr)
-    if recorder.dtype == "float64":
+    if in_numpy:
         return NumpyExecutor(program, recorder.variables, recorder.dtype)
-    return NativeExecutor(program, recorder.variables, current_isa())
+    return NativeExecutor(program, recorder.variables, current_isa(), lambda: plan(recorded, force, stepwise=True))

@@ -4,25 +4,21 @@ Each pass takes the steps and returns fewer, fused or annotated ones; none of th
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .errors import invalid
-from .ops.layout import Batch, Layout, elements, row_major
-from .ops.table import OPS, Op, concrete
-from .program import ALIGNMENT, ARENA, Area, Buffer, Program, Step
-
-# A step cheaper than this many operations or bytes (one core does about as many of either, tens of
-# thousands per microsecond) is done sooner by one thread than by several that have to meet.
-SHARED_STEP_COST = 240_000
+from .ops.layout import Batch, Layout, Shape, Total, elements, row_major
+from .ops.table import OPS, concrete
+from .program import ALIGNMENT, ARENA, LOCAL, Area, Buffer, Program, Step, Sweep
+from .sweeps import choose_blocks, divided, find_local, layout_of, make_sweeps, root_of, row_bytes
 
 ADDRESSABLE = 2**63  # offsets and sizes are signed 64-bit numbers in C
 
 
-def plan(recorded: Program, force_threads: bool = False) -> Program:
+def plan(recorded: Program, force_threads: bool = False, stepwise: bool = False) -> Program:
     """Return the planned copy of a recorded program.
 
     Parameters
@@ -30,6 +26,10 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     recorded : Program
     force_threads : bool
         Share every step among the threads, however small it is.
+    stepwise : bool
+        Run each step by itself, in the order of the recording, and check gradients instead of proving them finite:
+        slower, but what a step leaves in memory can be looked at, and its checks are exact. By default a run stops
+        before a batch that it cannot prove finite, and this plan has to take that one over.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def plan(recorded: Program, force_threads: bool = False) -> Program:
     program.steps = fuse_biases(program)
     program.steps = fuse_epilogues(program)
     program.steps = write_through(program)
+    if not stepwise:
+        prove_finite(program)
     resolve_views(program)
-    place(program)
-    choose_threads(program, force_threads)
-    set_barriers(program)
+    place(program, make_sweeps(program, stepwise, force_threads))
     return program
 
 
@@ -193,6 +193,36 @@ def write_through(program: Program) -> list[Step]:
     return [step for number, step in enumerate(program.steps) if number not in dropped]
 
 
+def prove_finite(program: Program) -> None:
+    """Check the factors of gradients of weights instead of the gradients, which then need not be kept.
+
+    A gradient is a product summed over the batch: it is finite if its factors are not too large, as they never are
+    but in a training that diverges.
+    """
+    makers: dict[int, Step] = {i: step for step in program.steps for i in step.outs}
+    proved: set[tuple[int, int | None]] = set()
+    kept: list[Step] = []
+    proofs: dict[int, tuple[int, int]] = {}
+    for step in program.steps:
+        maker = makers.get(step.ins[0]) if step.op == "check_finite" and step.ins[0] is not None else None
+        if maker is not None and maker.op == "dense_grad_kernel":
+            x, dz = maker.ins
+            if x is not None and dz is not None and program.buffers[dz].shape[:1] == (None,):
+                proofs[id(step)] = (x, dz)
+    covered = {dz for _, dz in proofs.values()}
+    for step in program.steps:
+        maker = makers.get(step.ins[0]) if step.op == "check_finite" and step.ins[0] is not None else None
+        if id(step) in proofs:
+            step = replace(step, op="check_product", ins=proofs[id(step)])
+            if step.ins in proved:
+                continue
+            proved.add(step.ins)  # type: ignore[arg-type]
+        elif maker is not None and maker.op == "dense_grad_bias" and maker.ins[0] in covered:
+            continue
+        kept.append(step)
+    program.steps = kept
+
+
 def outlived(program: Program) -> set[int]:
     """The views that are still read when, or after, the variable that they show gets a new value."""
     shown = shown_by_views(program)
@@ -250,34 +280,54 @@ def resolve_views(program: Program) -> None:
     program.steps = kept
 
 
-def place(program: Program) -> None:
-    """Give every unbound buffer an offset in the arena; lifetimes that do not meet may share it."""
-    program.areas = [*program.areas, Area(ARENA, "arena", (), "uint8")]
-    arena = len(program.areas) - 1
-    roots = [i if b.root is None else b.root for i, b in enumerate(program.buffers)]
+def place(program: Program, phases: list[int]) -> None:
+    """Give every unbound buffer an offset in memory; lifetimes that do not meet may share it.
+
+    Between sweeps buffers lie in the arena and live for whole phases, in which other threads may be ahead. What is
+    made and read within one sweep lies in the memory of each thread, which does one step after the other.
+    """
+    homes = find_local(program)
+    program.areas = [*program.areas, Area(ARENA, "arena", (), "uint8"), Area(LOCAL, "local", (), "uint8")]
+    choose_blocks(program)
     lives: dict[int, tuple[int, int]] = {}
-    for time, step in enumerate(program.steps):
-        for i in (*step.ins, *step.outs):
-            if i is not None and program.buffers[roots[i]].area is None:
-                lives[roots[i]] = (lives.get(roots[i], (time, time))[0], time)
+    sizes: dict[int, int] = {}
+    number = 0
+    for sweep, steps in program.grouped():
+        for step in steps:
+            for i in {root_of(program, i) for i in (*step.ins, *step.outs) if i is not None}:
+                buffer = program.buffers[i]
+                if buffer.area is None:
+                    time = number if i in homes else phases[number]
+                    lives[i] = (lives.get(i, (time, time))[0], time)
+                    sizes[i] = row_bytes(buffer) * sweep.block if i in homes else buffer.nbytes(program.rows)
+            number += 1
+    for kind, own in ((ARENA, [i for i in lives if i not in homes]), (LOCAL, list(homes))):
+        area = next(number for number, area in enumerate(program.areas) if area.kind == kind)
+        offsets, size = pack({i: sizes[i] for i in own}, lives)
+        for i in own:
+            program.buffers[i].area, program.buffers[i].offset = area, offsets[i]
+        if kind == ARENA:
+            program.arena_bytes = size
+        else:
+            program.local_bytes = size
+    place_views(program)
 
-    def aligned(i: int) -> int:
-        return -(-program.buffers[i].nbytes(program.rows) // ALIGNMENT) * ALIGNMENT
 
-    # Largest first, each at the lowest place that is free during its whole life.
+def pack(sizes: dict[int, int], lives: dict[int, tuple[int, int]]) -> tuple[dict[int, int], int]:
+    """Offsets, and their end: largest first, each at the lowest place that is free during its whole life."""
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first time, last time
-    for i in sorted(lives, key=lambda i: (-aligned(i), lives[i], i)):
+    offsets: dict[int, int] = {}
+    for i in sorted(sizes, key=lambda i: (-sizes[i], lives[i], i)):
         first, last = lives[i]
-        offset = 0
+        size, offset = -(-sizes[i] // ALIGNMENT) * ALIGNMENT, 0
         for low, high, begin, end in sorted(placed):
             if begin <= last and first <= end:
-                if offset + aligned(i) <= low:
+                if offset + size <= low:
                     break
                 offset = max(offset, high)
-        placed.append((offset, offset + aligned(i), first, last))
-        program.buffers[i].area, program.buffers[i].offset = arena, offset
-    program.arena_bytes = max((high for _, high, _, _ in placed), default=0)
-    place_views(program)
+        placed.append((offset, offset + size, first, last))
+        offsets[i] = offset
+    return offsets, max((high for _, high, _, _ in placed), default=0)
 
 
 def place_views(program: Program) -> None:
@@ -289,55 +339,41 @@ def place_views(program: Program) -> None:
             buffer.offset = root.offset + buffer.layout.offset * np.dtype(root.dtype).itemsize
 
 
-def step_cost(program: Program, step: Step) -> float:
-    """Operations and bytes of a step on a full batch; they weigh about the same."""
+def lowered_dims(program: Program, step: Step, sweep: Sweep) -> tuple[list[int], int, int]:
+    """The sizes a C kernel receives, and the masks of those that are per row of the batch, and of the block."""
+    row = OPS[step.op]
+    axes = divided(program, step)[1] if sweep.shape else (None,) * len(step.ins)
+    swept = bool(sweep.shape)
 
-    def buffers(numbers: tuple[int | None, ...]) -> list[Buffer]:
-        return [program.buffers[i] for i in numbers if i is not None]
+    def dims(open_rows: bool) -> tuple[Any, ...]:
+        """With None for the rows of the sweep, if they are to be open, else for those of the batch."""
 
-    def shapes(numbers: tuple[int | None, ...]) -> list[tuple[int, ...]]:
-        return [concrete(b.shape, program.rows) for b in buffers(numbers)]
+        def opened(layout: Layout, axis: int | None) -> Layout:
+            if not open_rows:
+                return layout
+            sizes = list(concrete(layout.shape, program.rows))
+            if axis is not None:
+                sizes[axis] = None
+            return layout._replace(shape=tuple(sizes))
 
-    moved = sum(b.nbytes(program.rows) for b in buffers(step.ins + step.outs))
-    flops: Callable[..., float] = OPS[step.op].flops
-    return flops(shapes(step.ins), shapes(step.outs)) + moved
+        ins = [
+            None if i is None else opened(layout_of(program.buffers[i]), axis)
+            for i, axis in zip(step.ins, axes, strict=True)
+        ]
+        outs: list[Shape] = [opened(row_major(program.buffers[i].shape), 0).shape for i in step.outs]
+        if row.reads_strides:
+            return row.dims(ins, outs, **step.attrs)
+        return row.dims([x and x.shape for x in ins], outs)
 
-
-def choose_threads(program: Program, force: bool) -> None:
-    """Mark the steps that one thread does alone."""
-    for step in program.steps:
-        small = step_cost(program, step) < SHARED_STEP_COST
-        step.serial = OPS[step.op].serial or (small and not force)
-
-
-def set_barriers(program: Program) -> None:
-    """Have the threads meet before a step that touches what another thread may still be at."""
-    since: list[tuple[Any, int, int, bool, bool]] = []  # area, low, high, written, serial
-    for step in program.steps:
-        touched = []
-        for written, numbers in ((False, step.ins), (True, step.outs)):
-            for i in numbers:
-                if i is not None:
-                    b = program.buffers[i]
-                    b = b if b.root is None else program.buffers[b.root]
-                    touched.append((b.area, b.offset, b.offset + b.nbytes(program.rows), written, step.serial))
-        step.barrier = any(
-            area == other and low < top and bottom < high and (written or wrote) and not (serial and alone)
-            for area, low, high, written, serial in touched
-            for other, bottom, top, wrote, alone in since
-        )
-        since = touched if step.barrier else since + touched
-
-
-def lowered_dims(row: Op, program: Program, step: Step) -> tuple[list[int], int]:
-    """The sizes a C kernel receives, and the mask of those that are per row of the batch."""
-    ins = [None if i is None else program.buffers[i] for i in step.ins]
-    outs = [program.buffers[i].shape for i in step.outs]
-    if row.reads_strides:
-        layouts: list[Any] = [b and (b.layout or row_major(b.shape)) for b in ins]
-        dims = row.dims(layouts, outs, **step.attrs)
-    else:
-        shapes: list[Any] = [b and b.shape for b in ins]
-        dims = row.dims(shapes, outs)
-    mask = sum(1 << k for k, n in enumerate(dims) if isinstance(n, Batch))
-    return [n.multiple if isinstance(n, Batch) else n for n in dims], mask
+    sizes = dims(False)
+    of_batch = {k for k, n in enumerate(sizes) if isinstance(n, (Batch, Total))}
+    of_block: set[int] = set()
+    if sweep.shape == (None,):
+        of_block = {k for k in of_batch if isinstance(sizes[k], Batch)}
+    elif swept:
+        opened_sizes = dims(True)
+        of_block = {k for k, n in enumerate(opened_sizes) if isinstance(n, Batch)}
+        sizes = tuple(opened_sizes[k] if k in of_block else n for k, n in enumerate(sizes))
+        assert not of_block & of_batch
+    masks = [sum(1 << k for k in kinds) for kinds in (of_batch - of_block, of_block)]
+    return [n.multiple if isinstance(n, (Batch, Total)) else n for n in sizes], masks[0], masks[1]

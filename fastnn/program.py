@@ -6,6 +6,7 @@ compared and kept in the tests as text.
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,14 +18,14 @@ from .ops.table import OPS, concrete
 
 ALIGNMENT = 64
 
-# Kinds of memory areas. "rows" areas hold one entry per sample and are walked batch by batch,
-# "step" areas hold one entry per training step, the others are the same for every batch.
-ARENA, VARIABLE, DATA, ROWS, STEP = "arena", "variable", "data", "rows", "step"
+# Kinds of memory areas. "rows" areas hold one entry per sample and are walked batch by batch, "step" areas hold one
+# entry per training step, of the "local" one each thread has its own, the others are the same for every batch.
+ARENA, LOCAL, VARIABLE, DATA, ROWS, STEP = "arena", "local", "variable", "data", "rows", "step"
 
 
 @dataclass
 class Area:
-    """A piece of memory that the executor binds for each run (the arena it owns itself)."""
+    """A piece of memory that the executor binds for each run (arena and local memory it owns itself)."""
 
     kind: str
     name: str
@@ -71,8 +72,6 @@ class Step:
     label: str = ""
     update: bool = False
     epilogue: tuple[str, dict[str, Any]] | None = None
-    barrier: bool = False
-    serial: bool = False
 
     @property
     def in_python(self) -> bool:
@@ -81,14 +80,52 @@ class Step:
 
 
 @dataclass
+class Sweep:
+    """Steps that follow one another and that the same threads do without meeting.
+
+    Attributes
+    ----------
+    count : int
+        Number of steps.
+    shape : tuple
+        ``(rows,)``, with None for those of the batch, where threads divide the rows of all its arrays and each of them
+        does all steps on one block of rows before the next; ``()`` where a kernel divides its own work.
+    block : int
+        At most so many rows at a time.
+    barrier : bool
+        Whether the threads meet before it.
+    serial : bool
+        Whether one thread does all of it.
+    leader : int
+        The thread that begins, so that several small sweeps do not all meet the same one.
+    update : bool
+        Whether it runs only while everything is finite.
+    """
+
+    count: int
+    shape: Shape = ()
+    block: int = 0
+    barrier: bool = False
+    serial: bool = False
+    leader: int = 0
+    update: bool = False
+
+
+@dataclass
 class Program:
-    """Steps, buffers and memory areas of one computation, for batches of up to `rows` rows."""
+    """Steps, buffers and memory areas of one computation, for batches of up to `rows` rows.
+
+    A recording has no `sweeps` yet; the planner orders the steps and groups them. ``local_bytes`` are those of the
+    memory of each thread.
+    """
 
     steps: list[Step]
     buffers: list[Buffer]
     areas: list[Area]
     rows: int
     arena_bytes: int = 0
+    local_bytes: int = 0
+    sweeps: list[Sweep] = field(default_factory=list)
 
     def copy(self) -> "Program":
         """A copy whose steps, buffers and areas can be changed without touching this one."""
@@ -97,7 +134,15 @@ class Program:
             steps=[replace(s) for s in self.steps],
             buffers=[replace(b) for b in self.buffers],
             areas=list(self.areas),
+            sweeps=[replace(s) for s in self.sweeps],
         )
+
+    def grouped(self) -> Iterator[tuple[Sweep, list[Step]]]:
+        """The sweeps with their steps."""
+        first = 0
+        for sweep in self.sweeps:
+            yield sweep, self.steps[first : first + sweep.count]
+            first += sweep.count
 
     def describe(self) -> str:
         """The plan as text: a line per step, in the order of execution.
@@ -110,10 +155,10 @@ class Program:
         segments = sum(1 for in_python, _ in itertools.groupby(s.in_python for s in self.steps) if not in_python)
         lines = [
             f"{len(self.steps)} steps, {segments} segment{'s' * (segments != 1)} in C, on batches of up to "
-            f"{self.rows} rows, {sum(s.barrier for s in self.steps)} barriers, arena {self.arena_bytes:,} bytes"
+            f"{self.rows} rows, {sum(s.barrier for s in self.sweeps)} barriers, arena {self.arena_bytes:,} bytes"
         ]
-        for s in self.steps:
-            flags = ("|" if s.barrier else " ") + ("P" if s.in_python else "1" if s.serial else " ")
+        for sweep, s in [(sweep, step) for sweep, steps in self.grouped() for step in steps]:
+            flags = ("|" if sweep.barrier else " ") + ("P" if s.in_python else "1" if sweep.serial else " ")
             flags += "U" if s.update else " "
             name = s.op + (f"+{s.epilogue[0]}" if s.epilogue else "")
             ins = ", ".join("-" if i is None else self._name(i) for i in s.ins)

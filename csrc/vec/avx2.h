@@ -98,6 +98,7 @@ INLINE __m256 lt_epu32(__m256i x, __m256i y)
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_xor_si256(y, flip), _mm256_xor_si256(x, flip)));
 }
 INLINE vm vi_lt(vi x, vi y) { return PAIR(vm, lt_epu32); }
+INLINE vi vi_max(vi x, vi y) { return PAIR(vi, _mm256_max_epu32); }
 
 INLINE float vf_sum(vf x)
 {

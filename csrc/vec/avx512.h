@@ -69,6 +69,7 @@ INLINE vi vi_mulhi(vi x, vi y)
     return _mm512_mask_blend_epi32(0xAAAA, even, odd);
 }
 INLINE vm vi_lt(vi x, vi y) { return _mm512_cmplt_epu32_mask(x, y); }
+INLINE vi vi_max(vi x, vi y) { return _mm512_max_epu32(x, y); }
 
 INLINE float vf_sum(vf x)
 {

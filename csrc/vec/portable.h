@@ -79,6 +79,7 @@ INLINE vi vi_sar(vi a, int n) { return (vi)((vm)a >> n); }   /* the sign comes i
 INLINE vi vi_mullo(vi a, vi b) { return a * b; }
 INLINE vi vi_mulhi(vi a, vi b) { EACH a[i] = (uint32_t)((uint64_t)a[i] * b[i] >> 32); return a; } /* unsigned */
 INLINE vm vi_lt(vi a, vi b) { return a < b; } /* unsigned */
+INLINE vi vi_max(vi a, vi b) { return vf_bits(vf_select(a > b, vi_bits(a), vi_bits(b))); } /* unsigned */
 
 /* Sum of the lanes by the one tree: lane i with i + 8, then i + 4, i + 2, i + 1. */
 INLINE float vf_sum(vf a)

@@ -47,7 +47,7 @@ def diagnose(
     failed: int,
 ) -> NonFiniteError:
     """Run the batch that was not finite once more, step by step, and name the first culprit."""
-    program = executor.program.copy()
+    program = executor.stepwise().copy()
     program.steps = [step for step in program.steps if not step.update]  # NumPy might find it finite
     replay = NumpyExecutor(program, executor.variables, config.floatx())
     found: list[tuple[str, str]] = []

@@ -11,11 +11,10 @@ import numpy as np
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
 from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, unknown
-from ..execute import NativeExecutor, NumpyExecutor, current_isa
+from ..execute import NativeExecutor, NumpyExecutor, current_isa, permutation
 from ..layers.base import Layer
 from ..metrics import MeanMetric, Metric
 from ..metrics import get as get_metric
-from ..ops.philox import permutation
 from ..program import STEP
 from . import data
 from .loop import Exclusive, chunks, diagnose

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .table import TINY, count, op
+from .layout import Batch, Total, count, every_row
+from .table import TINY, op
 
 # Gathering
 
@@ -36,6 +37,7 @@ def gather_columns(dtype="float64", **columns):
     return {
         "shape": gather_shape,
         "dims": lambda ins, outs: (count(outs[0][:1]), math.prod(outs[0][1:])),
+        "access": lambda ins, outs: (None, 0),
         "kind": "data",
         "flops": lambda ins, outs: 0,
         "tol": 0.0,
@@ -105,6 +107,12 @@ def by_sample(ins, outs):
     return count(ins[0][:1]), math.prod(ins[0][1:])
 
 
+def whole(shape):
+    """Size for a kernel: the number of elements, of all rows also where it gets a block of them."""
+    n = count(shape)
+    return Total(n.multiple) if isinstance(n, Batch) else n
+
+
 def weight_column(values, weights):
     """Weights that broadcast with `values`: ones where there are none."""
     weights = np.ones(len(values), values.dtype) if weights is None else weights
@@ -158,7 +166,8 @@ def weighted_sum(values, weights=None):
 
 @op(
     shape=sampled,
-    dims=by_sample,
+    dims=lambda ins, outs: (*by_sample(ins, outs), whole(ins[0])),
+    access=every_row,
     kind="data",
     tol=0.5,
     example=lambda rng, rows, width: (draw_samples(rng, rows, width), {"mean": 1}),
@@ -206,3 +215,36 @@ def check_finite(x):
     False
     """
     return bool(np.isfinite(x).all())
+
+
+def product_shape(x, dz):
+    if x[:-1] != dz[:-1] or not x:
+        raise invalid("dz", f"shape {dz}", f"as many rows as x of shape {x}", "pass the gradient of x @ w")
+    return []
+
+
+@op(
+    shape=product_shape,
+    dims=lambda ins, outs: (count(ins[0][:1]), *(math.prod(shape[1:]) for shape in ins), whole(ins[0][:-1])),
+    access=every_row,
+    kind="check",
+    flops=lambda ins, outs: sum(math.prod(shape) for shape in ins),
+    tol=0.0,
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, width)), rng.standard_normal((rows, width + 1))), {}),
+)
+def check_product(x, dz):
+    """Whether the sums ``x_bi dz_bo -> dw_io`` and ``dz_bo -> db_o`` are finite for certain.
+
+    They are if so many products of the largest numbers stay below half of the largest float32. Where they do not, a
+    run decides by the sums themselves.
+
+    Examples
+    --------
+    >>> check_product(np.array([[1.0, 2.0]]), np.array([[3.0]]))
+    True
+    >>> check_product(np.array([[1e30]]), np.array([[1e30]]))
+    False
+    """
+    largest_x, largest_dz = (np.abs(a).max(initial=0).astype(np.float64) for a in (x, dz))
+    terms = math.prod(x.shape[:-1])
+    return bool(largest_x < np.inf and terms * np.maximum(largest_x, 1) * largest_dz < 2.0**127)

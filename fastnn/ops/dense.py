@@ -65,6 +65,11 @@ def product_dims(sizes):
     return rule
 
 
+def rows_of_first(ins, outs):
+    """Access rule: for some rows of the output the same rows of the first factor."""
+    return (0, *(None for _ in ins[1:]))
+
+
 def dense_example(rng, rows, width):
     inputs = width + 3
     return (
@@ -82,6 +87,7 @@ def forward_bound(x, w, b=None):
 @op(
     shape=dense_shape,
     dims=product_dims(lambda ins, outs: (count(outs[0][:-1]), *ins[1].shape)),
+    access=rows_of_first,
     grad=lambda step, dy: [
         dense_grad_input(dy, step.ins[1]),
         dense_grad_kernel(step.ins[0], dy),
@@ -102,6 +108,7 @@ def dense(x, w, b=None):
 @op(
     shape=lambda dz, w: (*dz[:-1], w[0]),
     dims=product_dims(lambda ins, outs: (count(outs[0][:-1]), *ins[1].shape)),
+    access=rows_of_first,
     kind="dense",
     flops=lambda ins, outs: 2.0 * math.prod(outs[0]) * ins[0][-1],
     tol=lambda dz, w: chain_bound(w.shape[1], np.abs(dz) @ np.abs(w).T),
@@ -117,7 +124,8 @@ def dense_grad_input(dz, w):
 
 @op(
     shape=lambda x, dz: (x[-1], dz[-1]),
-    dims=product_dims(lambda ins, outs: (count(ins[0].shape[:-1]), *outs[0])),
+    dims=product_dims(lambda ins, outs: (count(ins[0].shape[:-1]), count(outs[0][:1]), outs[0][1])),
+    access=lambda ins, outs: (len(ins[0]) - 1, None),
     kind="dense",
     flops=lambda ins, outs: 2.0 * math.prod(ins[0]) * ins[1][-1],
     tol=lambda x, dz: chain_bound(x.size // x.shape[-1] if x.size else 0, flat(np.abs(x)).T @ flat(np.abs(dz))),
@@ -131,6 +139,7 @@ def dense_grad_kernel(x, dz):
 @op(
     shape=lambda dz: dz[-1:],
     dims=by_row,
+    access=None,  # each output is a sum over all rows
     kind="dense",
     flops=lambda ins, outs: math.prod(ins[0]),
     tol=lambda dz: chain_bound(dz.size // dz.shape[-1] if dz.size else 0, flat(np.abs(dz)).sum(0)),

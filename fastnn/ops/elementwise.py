@@ -19,7 +19,7 @@ from .arithmetic import (
     subtract,
     where,
 )
-from .layout import anywhere, count, elements, reads
+from .layout import anywhere, count, cut, elements, reads, unless_broadcast
 from .table import find_recorder, op
 
 __all__ = [
@@ -161,6 +161,7 @@ def to_float(x):
     return x.astype(np.float64)
 
 
+@cut(unless_broadcast)
 @reads(anywhere)
 def output_count(ins, outs, **attrs):
     """Dims rule of kernels for which inputs only lend their shape: (number of elements of the output,)."""

@@ -30,6 +30,12 @@ def count(shape: Shape) -> int | Batch:
     return math.prod(shape)
 
 
+class Total(NamedTuple):
+    """A size that is `multiple` times the rows of the whole batch, also where a kernel gets only some of them."""
+
+    multiple: int
+
+
 class Layout(NamedTuple):
     """Element (i, j, ...) of an array lies at ``offset + i * strides[0] + j * strides[1] ...``, in elements."""
 
@@ -129,11 +135,37 @@ def reads(accepts: Callable[..., bool]) -> Callable[..., Any]:
     return mark
 
 
+# Rules: which rows of its inputs a kernel needs for some rows of its outputs. Where there is a rule, the kernel may
+# be given any block of rows by itself. It says for each input along which axis it is cut together with axis 0 of
+# the outputs, or None where it is needed whole.
+
+
+def cut(access: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a dims rule with the rule of the rows, ``access(input shapes, output shapes, **attributes)``."""
+
+    def mark(rule: Callable[..., Any]) -> Callable[..., Any]:
+        rule.access = access  # type: ignore[attr-defined]
+        return rule
+
+    return mark
+
+
+def every_row(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...]:
+    """Row r of all inputs for row r of the outputs."""
+    return tuple(None if shape is None else 0 for shape in ins)
+
+
+def unless_broadcast(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...]:
+    """Row r of the inputs that have all axes of the output; what is repeated along axis 0, whole."""
+    return tuple(0 if shape and len(shape) == len(outs[0]) and shape[0] == outs[0][0] else None for shape in ins)
+
+
 def anywhere(i: int, layout: Layout, **attrs: Any) -> bool:
     """Any layout will do."""
     return True
 
 
+@cut(unless_broadcast)
 @reads(anywhere)
 def elements(ins: list[Layout], outs: list[Shape], **attrs: Any) -> tuple[int | Batch, ...]:
     """Dims rule of kernels on single elements, inputs broadcast to the output: sizes, then strides per input."""
@@ -141,6 +173,7 @@ def elements(ins: list[Layout], outs: list[Shape], **attrs: Any) -> tuple[int | 
     return padded(merged(outs[0], strides), len(ins))
 
 
+@cut(lambda ins, outs, *, axes, **attrs: (None if 0 in axes else 0,))
 @reads(anywhere)
 def reduction(ins: list[Layout], outs: list[Shape], *, axes: tuple[int, ...], **attrs: Any) -> tuple[Any, ...]:
     """Dims rule of reductions: sizes and strides of the axes that stay, then of those that are reduced."""

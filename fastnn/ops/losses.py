@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import invalid
 from .activations import logistic
+from .layout import cut, every_row
 from .reduce import ROUNDING, lane_sum_bound
 from .table import TINY, by_row, op, per_element, same
 
@@ -63,6 +64,7 @@ def grad_shape(target_shape):
     return rule
 
 
+@cut(every_row)
 def by_output_row(ins, outs):
     return by_row(outs, ins)
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..errors import invalid
+from .layout import every_row
 from .philox import WORD, random_bits
 from .table import count, op
 
@@ -20,6 +21,7 @@ def dropout_shape(x, *, rate, stream):
 @op(
     shape=dropout_shape,
     dims=lambda ins, outs: (count(ins[0][:1]), math.prod(ins[0][1:])),
+    access=every_row,
     grad=lambda step, dy: [dropout(dy, **step.attrs)],
     kind="random",
     flops=lambda ins, outs: 16 * math.prod(ins[0]),

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_array, invalid, show
-from .layout import Batch, Layout, Shape, count
+from .layout import Batch, Layout, Shape, count, cut, every_row
 
 EPSILON = float(np.finfo(np.float32).eps)
 TINY = float(np.finfo(np.float32).tiny)
@@ -78,6 +78,9 @@ class Op:
     view : callable or None
         ``view(layouts of the inputs, output shape, **attributes)``: the output is the memory of the first
         input seen with the layout that this gives, or a copy where it gives None.
+    access : callable or None
+        Which rows of the inputs are needed for some rows of the outputs (see `fastnn.ops.layout.cut`); by default
+        what the `dims` rule is marked with. None for a kernel that cannot be given a part of the rows.
     integers : tuple of int
         The inputs that are integers; all others are of the floating type of the run.
     epilogue : bool
@@ -103,6 +106,7 @@ class Op:
     serial: bool = False
     random: bool = False
     view: Callable[..., Layout | None] | None = None
+    access: Callable[..., tuple[int | None, ...]] | None = None
     integers: tuple[int, ...] = ()
     epilogue: bool = False
     maps: bool = False
@@ -196,11 +200,13 @@ def together(*shapes: Shape, **attrs: Any) -> Shape:
     return result
 
 
+@cut(every_row)
 def each(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     """Dims rule of elementwise kernels: (number of elements,)."""
     return (count(ins[0]),)
 
 
+@cut(every_row)
 def by_row(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     """Dims rule of kernels that work along the last axis: (rows, width)."""
     return rows(ins[0]), ins[0][-1]
@@ -282,6 +288,7 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
     def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
         name = columns.setdefault("name", reference.__name__)
         columns.setdefault("kernel", name)
+        columns.setdefault("access", getattr(dims, "access", None))
         row = Op(reference=reference, shape=shape, dims=dims, **columns)
         assert name not in OPS, f"two rows named {name!r}"
         OPS[name] = row

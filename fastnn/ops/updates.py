@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .layout import anywhere, elements, reads
+from .layout import anywhere, cut, elements, every_row, reads, unless_broadcast
 from .reduce import ROUNDING
 from .table import TINY, op, together
 
@@ -40,6 +40,7 @@ def update(slots, flops, tol, example):
         tol=tol,
         example=example,
         inplace=(0, *range(2, 2 + slots)),
+        access=lambda ins, outs, **attrs: (*every_row(ins[:-1], outs), None),  # the scalars are whole
     )
 
 
@@ -59,6 +60,7 @@ def assign_shape(w, value):
     return [w]
 
 
+@cut(lambda ins, outs: (0, *unless_broadcast(ins[1:], outs)))
 @reads(anywhere)
 def assign_dims(ins, outs):
     """Dims rule: those of a copy of the second input to the first."""
