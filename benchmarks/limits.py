@@ -51,13 +51,13 @@ class Machine:
     def limits(self, threads: int) -> dict[str, float]:
         """Best GFLOP/s ("fma") and read-modify-write GB/s by level ("L2", "L3", "DRAM")."""
         l2, l3 = self.caches["L2"] or MIB, self.caches["L3"]
-        parts = {"L2": l2 // 2, "L3": max(2 * l2, l3 // 2 // threads), "DRAM": 4 * max(l3, 8 * l2) // threads}
+        parts = {"L2": l2 // 2, "L3": max(2 * l2, l3 // 2 // threads), "DRAM": 8 * max(l3, 8 * l2) // threads}
         questions = {"fma": ("fma", threads)} | {level: ("rmw", threads, size) for level, size in parts.items()}
         return {name: max(self.ask(*q, SECONDS)[0] for _ in range(ROUNDS)) for name, q in questions.items()}
 
-    def probe(self, threads: int, seconds: float = 0.003) -> float:
-        """Speed of threads together over the sum of each alone: 1 if each has a core for itself."""
-        return self.ask("probe", threads, seconds)[0]
+    def probe(self, threads: int) -> float:
+        """GFLOP/s in some milliseconds; far less than ever before if the threads share a core, or have none."""
+        return self.ask("probe", threads, 0.003)[0]
 
 
 def level(state_bytes: int, threads: int, caches: dict[str, int]) -> str:
@@ -84,7 +84,9 @@ def main(arguments: list[str] | None = None) -> None:
         caches = machine.caches
         found = {n: machine.limits(n) for n in options.threads}
     print(f"L2 {caches['L2'] / MIB:g} MiB, L3 {caches['L3'] / MIB:g} MiB\n")
-    print("| limit | " + " | ".join(f"{n} thread{'s' * (n > 1)}" for n in found) + " |\n|---" + "|---" * len(found) + "|")
+    print(
+        "| limit | " + " | ".join(f"{n} thread{'s' * (n > 1)}" for n in found) + " |\n|---" + "|---" * len(found) + "|"
+    )
     for name in next(iter(found.values())):
         title = "multiply-adds, GFLOP/s" if name == "fma" else f"read-modify-write {name}, GB/s"
         print(f"| {title} | " + " | ".join(f"{limits[name]:.0f}" for limits in found.values()) + " |")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from contenders import Fastnn
+from contenders.fastnn_fit import Fastnn
 from workloads import FIVE_LAYERS, WORKLOADS
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 FIVE_LAYERS = (784, 200, 100, 60, 30, 10)
-SLOTS = {"adam": 2, "momentum": 1, "sgd": 0}
+EPSILON = 1e-7  # of Adam
+SLOTS = {"adam": 2, "momentum": 1, "sgd": 0}  # vectors beside the weights
 
 
 @dataclass(frozen=True)
