@@ -9,6 +9,7 @@ import argparse
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from workloads import WORKLOADS, Inference
@@ -53,7 +54,18 @@ class Machine:
         l2, l3 = self.caches["L2"] or MIB, self.caches["L3"]
         parts = {"L2": l2 // 2, "L3": max(2 * l2, l3 // 2 // threads), "DRAM": 8 * max(l3, 8 * l2) // threads}
         questions = {"fma": ("fma", threads)} | {level: ("rmw", threads, size) for level, size in parts.items()}
-        return {name: max(self.ask(*q, SECONDS)[0] for _ in range(ROUNDS)) for name, q in questions.items()}
+        found = {}
+        for name, question in questions.items():
+            self.settle(threads)
+            found[name] = max(self.ask(*question, SECONDS)[0] for _ in range(ROUNDS))
+        return found
+
+    def settle(self, threads: int) -> None:
+        """Wait up to two seconds until each thread has a core of its own."""
+        for _ in range(20):
+            if self.probe(threads) > 0.9 * threads * self.probe(1):
+                return
+            time.sleep(0.1)
 
     def probe(self, threads: int) -> float:
         """GFLOP/s in some milliseconds; far less than ever before if the threads share a core, or have none."""

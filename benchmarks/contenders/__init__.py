@@ -8,6 +8,8 @@ A contender has some of these; what it lacks, or refuses with NotImplementedErro
     then trains so many steps on freshly shuffled data and returns their mean loss;
 ``inference(load)``
     returns a function that answers one call of an `Inference`: the probabilities, computed and ready.
+``scores(x)``
+    the trained network's outputs for other rows, in whole_process.py.
 
 Nothing is imported here but the modules of one contender, when it is made.
 """

@@ -132,3 +132,11 @@ class NumPy:
             return z
 
         return call
+
+    def scores(self, x):
+        """Of a network with ReLU."""
+        for kernel, bias in zip(self.w[:-2:2], self.w[1:-2:2], strict=True):
+            x = x @ kernel
+            x += bias
+            np.maximum(x, 0, out=x)
+        return x @ self.w[-2] + self.w[-1]

@@ -54,6 +54,13 @@ class Jax:
             self.state = self.step(self.state, self.x, self.y, rows)
         return (float(self.state[-1]) - before) / steps
 
+    def scores(self, x):
+        """Of a network with ReLU."""
+        weights = self.state[0]
+        for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+            x = self.jax.nn.relu(x @ kernel + bias)
+        return np.asarray(x @ weights[-2] + weights[-1])
+
     def inference(self, load):
         import jax
         from jax import numpy as jnp

@@ -30,6 +30,9 @@ class Keras:
         rows = steps * self.batch
         return self.model.fit(self.x[:rows], self.y[:rows], self.batch, verbose=0).history["loss"][0]
 
+    def scores(self, x):
+        return self.model.predict(x, batch_size=1000, verbose=0)
+
     def inference(self, load):
         self.build(load.network)
         if os.environ["KERAS_BACKEND"] == "tensorflow":

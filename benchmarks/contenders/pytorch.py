@@ -51,6 +51,10 @@ class Torch:
             total += loss.detach()
         return total.item() / steps
 
+    def scores(self, x):
+        with self.torch.inference_mode():
+            return self.model(self.torch.from_numpy(x)).numpy()
+
     def inference(self, load):
         self.build(load.network)
         model = self.torch.nn.Sequential(self.model, self.torch.nn.Softmax(1)).eval()

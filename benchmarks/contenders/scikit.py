@@ -38,6 +38,9 @@ class ScikitLearn:
         self.model.partial_fit(self.x[:rows], self.y[:rows], **self.classes)
         return float(self.model.loss_) * (2 if self.mse else 1)  # it reports half of the mean squared error
 
+    def scores(self, x):
+        return self.model.predict_proba(x)
+
     def inference(self, load):
         self.build(load.network)
         return lambda: self.model.predict_proba(self.x)

@@ -50,6 +50,9 @@ class Thinc:
             self.model.finish_update(self.optimizer)
         return total / steps
 
+    def scores(self, x):
+        return self.model.predict(x)
+
     def inference(self, load):
         self.build(load.network)
         return lambda: self.model.predict(self.x)
