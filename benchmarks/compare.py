@@ -72,7 +72,7 @@ def measure(names: list[str], counts: list[int], workload: str, rounds: int, wat
 
     Rounds go on until there are so many undisturbed ones, or twice as many in all.
     """
-    steps, processes, refused = WORKLOADS[workload].steps, {}, {}
+    load, processes, refused = WORKLOADS[workload], {}, {}
     for name in names:
         threads = {"fastnn": counts[-1:], ONE_THREAD: [1]}.get(name, counts)
         process, why_not = fastest("fastnn" if name == ONE_THREAD else name, threads, workload)
@@ -89,7 +89,7 @@ def measure(names: list[str], counts: list[int], workload: str, rounds: int, wat
             while True:
                 before = watch.wait(speed)
                 start = time.perf_counter()
-                answer = process.run(steps)
+                answer = process.run(load.steps, load.epochs)
                 time.sleep(PAUSE)
                 speed = watch.probe()
                 if found[name]["loss"] is None:  # later, those whose turns were repeated have learned more
@@ -100,7 +100,7 @@ def measure(names: list[str], counts: list[int], workload: str, rounds: int, wat
                 repeated += 1
                 watch.patience -= time.perf_counter() - start
             probes[-1] = min(probes[-1], worst)
-            found[name]["ms"].append(answer["seconds"] / steps * 1000)
+            found[name]["ms"].append(answer["seconds"] * 1000)
     for process in processes.values():
         process.close()
     return {"contenders": found, "refused": refused, "probes": probes, "repeated": repeated}

@@ -52,9 +52,9 @@ class Process:
         """
         return self.ask("build", workload=workload, steps=steps).get("unsupported")
 
-    def run(self, steps: int) -> dict:
-        """Seconds of so many steps or calls, and the mean loss of the steps."""
-        return self.ask("run", steps=steps)
+    def run(self, steps: int, epochs: int = 1) -> dict:
+        """Seconds of a step or call, and the mean loss of the steps, of so many times so many."""
+        return self.ask("run", steps=steps, epochs=epochs)
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -124,9 +124,11 @@ def serve(name: str) -> None:
             return
         told = json.loads(line)
         if told["command"] == "run":
+            steps, epochs = told["steps"], told["epochs"]
             start = time.perf_counter()
-            loss = job.run(told["steps"])
-            answer = {"seconds": time.perf_counter() - start, "loss": loss}
+            losses = [job.run(steps) for _ in range(epochs)]
+            seconds = (time.perf_counter() - start) / (steps * epochs)
+            answer = {"seconds": seconds, "loss": None if losses[0] is None else sum(losses) / epochs}
             continue
         load = WORKLOADS[told["workload"]]
         load = dataclasses.replace(load, steps=told["steps"] or load.steps)

@@ -20,7 +20,9 @@ class Workload:
         Features, units of each layer. The last layer is linear for "mse", softmax for "crossentropy".
     batch : int
     steps : int
-        Steps of one round; its rows, `steps` times `batch`, are an epoch of the synthetic data.
+        Steps of an epoch: the synthetic data have `steps` times `batch` rows.
+    epochs : int
+        Epochs of one round of compare.py; several where one would be over in no time.
     activation : {"relu", "sigmoid"}
         Of the hidden layers.
     optimizer : {"adam", "momentum", "sgd"}
@@ -34,6 +36,7 @@ class Workload:
     sizes: tuple[int, ...]
     batch: int
     steps: int
+    epochs: int = 1
     activation: str = "relu"
     optimizer: str = "adam"
     loss: str = "crossentropy"
@@ -102,6 +105,7 @@ class Inference:
 
     batch: int
     steps: int
+    epochs = 1
 
     def __str__(self) -> str:
         return f"inference of {'-'.join(map(str, FIVE_LAYERS))}, {self.batch} row{'s' * (self.batch > 1)}"
@@ -127,18 +131,18 @@ class Inference:
 
 
 WORKLOADS: dict[str, Workload | Inference] = {
-    "W1": Workload((784, 10), 128, 300, optimizer="sgd"),
+    "W1": Workload((784, 10), 128, 300, 4, optimizer="sgd"),
     "W2a": Workload(FIVE_LAYERS, 32, 600),
     "W2b": Workload(FIVE_LAYERS, 128, 300),
-    "W2c": Workload(FIVE_LAYERS, 1024, 40),
+    "W2c": Workload(FIVE_LAYERS, 1024, 40, 2),
     "W2s": Workload(FIVE_LAYERS, 100, 300, activation="sigmoid"),
     "W2d": Workload(FIVE_LAYERS, 100, 300, dropout=0.5),
     "W3a": Workload((8, 512, 512, 512, 1), 32, 200, loss="mse"),
     "W3b": Workload((8, 512, 512, 512, 1), 256, 50, loss="mse"),
-    "W4": Workload((10, 46, 46, 10), 128, 1000, loss="mse"),
+    "W4": Workload((10, 46, 46, 10), 128, 1000, 3, loss="mse"),
     "W5": Workload((784, 2048, 2048, 10), 256, 8, optimizer="momentum"),
-    "W6a": Inference(1, 3000),
-    "W6b": Inference(32, 1000),
+    "W6a": Inference(1, 10000),
+    "W6b": Inference(32, 2000),
     "W6c": Inference(4096, 20),
 }
 TRAINING = {name: load for name, load in WORKLOADS.items() if isinstance(load, Workload)}
