@@ -53,10 +53,11 @@ def fastest(name: str, counts: list[int], workload: str) -> tuple[Process | None
     for threads in counts:
         process = Process(name, threads)
         why_not = process.build(workload)
-        if why_not:
-            process.close()
-            return None, why_not
         seconds[process] = float("inf")
+        if why_not:
+            for each in seconds:
+                each.close()
+            return None, why_not
     for _ in range(3):
         for process in seconds:
             time.sleep(PAUSE)

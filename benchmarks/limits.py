@@ -26,7 +26,7 @@ class Machine:
             program = Path(folder, "limits")
             source = Path(__file__).with_suffix(".c")
             flags = ["-std=c11", "-O2", "-ffp-contract=fast", "-pthread"]
-            subprocess.run([os.environ.get("CC", "cc"), *flags, source, "-o", program], check=True)
+            subprocess.run([*os.environ.get("CC", "cc").split(), *flags, source, "-o", program], check=True)
             self.process = subprocess.Popen([program], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self.caches = self.cache_sizes()
         return self

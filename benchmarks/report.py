@@ -108,7 +108,7 @@ def notes(results: dict) -> str:
         losses = {n: c["loss"] for n, c in found["contenders"].items() if c["loss"] is not None}
         if losses:
             middle = median(losses.values())
-            odd = [name for name, loss in losses.items() if not abs(loss - middle) <= 0.1 * abs(middle)]
+            odd = [name for name, loss in losses.items() if not abs(loss - middle) <= 0.15 * abs(middle)]
             lines.append("  Losses: " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()) + ".")
             lines += [f"  NOT THE SAME WORK: {', '.join(odd)}."] if odd else []
         lines += [f"  Without {name}: {why}." for name, why in rounds.refused.items()]
