@@ -1,9 +1,10 @@
-# make demo: train on MNIST.  make test: all checks.  make bench: measure.
+# make demo: train on MNIST.  make test: all checks.  make bench: measure.  make bench-peers: compare with others.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 
-.PHONY: demo test test-long test-mutants test-asan bench clean
+.PHONY: demo test test-long test-mutants test-asan bench bench-peers clean
 
 # Rebuilt when the sources of the extension or the requirements change.
 SOURCES := pyproject.toml setup.py $(wildcard fastnn/*.pyx csrc/*.[ch] csrc/*/*)
@@ -50,9 +51,22 @@ test-asan: $(VENV)/.test
 	$(ASAN_PYTHON) -c "from fastnn import _native; assert _native.__file__.startswith('$(ASAN)')"
 	$(ASAN_PYTHON) -m pytest --ignore tests/test_memory.py
 
+# fastnn alone: kernels, training steps, inference.
 bench: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
-	$(BIN)/python benchmarks/compare.py
+
+# All that fastnn is compared with, in an environment of its own.
+$(PEERS)/.installed: $(SOURCES)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet -e ".[datasets]" pytest pytest-benchmark \
+		torch jax scikit-learn keras tensorflow-cpu thinc onnxruntime onnx
+	touch $@
+
+bench-peers: $(PEERS)/.installed
+	$(PEERS)/bin/python -m pytest benchmarks/test_equal_work.py
+	$(PEERS)/bin/python benchmarks/compare.py --one-thread --json $(PEERS)/steps.json
+	$(PEERS)/bin/python benchmarks/whole_process.py --json $(PEERS)/process.json
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info fastnn/*.so fastnn/_native.c
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info fastnn/*.so fastnn/_native.c

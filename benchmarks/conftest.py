@@ -1,6 +1,9 @@
-"""The `timed` fixture, and the compact tables that it fills for the end of a run."""
+"""The `timed` fixture, and the compact tables that it fills for the end of a run; the limits of the machine."""
 
 import pytest
+from limits import Machine, roof
+
+import fastnn
 
 RESULTS = pytest.StashKey[dict]()
 UNITS = {"us": 1e6, "ms": 1e3}
@@ -12,22 +15,34 @@ def pytest_configure(config):
     config.option.benchmark_quiet = True  # its own table has the times of whole calls, not of repetitions
 
 
+@pytest.fixture(scope="session")
+def roof_of():
+    """Return what gives the roof of a workload, in seconds, for the threads that fastnn uses."""
+    threads = fastnn.get_num_threads()
+    with Machine() as machine:
+        limits = machine.limits(threads)
+    return lambda load: roof(load, threads, limits, machine.caches)
+
+
 @pytest.fixture
 def timed(benchmark, request):
-    """Return ``timed(group, name, call, repetitions, unit, amounts)``, which measures a call.
+    """Return ``timed(group, name, call, repetitions, unit, amounts, roof)``, which measures a call.
 
     The call does something `repetitions` times; the median of 15 rounds, divided by that, goes to the
     table of the group in `unit` ("us" or "ms"). `amounts` are what one repetition handles, by the name
-    of the rate that they give: ``{"GFLOP/s": 0.04}``.
+    of the rate that they give: ``{"GFLOP/s": 0.04}``. With `roof`, the seconds that one takes at least,
+    the table says how many times that it took.
     """
 
-    def measure(group, name, call, repetitions, unit, amounts):
+    def measure(group, name, call, repetitions, unit, amounts, roof=None):
         benchmark.group = group
         benchmark.pedantic(call, rounds=15, warmup_rounds=1)
         if benchmark.stats is None:  # --benchmark-disable
             return
         seconds = benchmark.stats.stats.median / repetitions
         figures = {unit: seconds * UNITS[unit]} | {rate: amount / seconds for rate, amount in amounts.items()}
+        if roof:
+            figures |= {"roof": roof * UNITS[unit], "x roof": seconds / roof}
         benchmark.extra_info.update(figures)
         request.config.stash[RESULTS].setdefault(group, {})[name] = figures
 

@@ -1,6 +1,6 @@
 """Measure how `fit` shares the processor with a busy process and with a thread of Python.
 
-    python benchmarks/sharing.py [--workload W2b] [--rounds N] [--threads N]
+    python benchmarks/neighbours.py [--workload W2b] [--rounds N] [--threads N]
 
 README.md in this folder says what the ratios are.
 """
@@ -15,8 +15,8 @@ import time
 from statistics import median
 
 from compare import PAUSE
-from contenders import Fastnn
-from workloads import WORKLOADS
+from contenders.fastnn_fit import Fastnn
+from workloads import TRAINING
 
 import fastnn
 
@@ -69,11 +69,11 @@ def summary(ratios: list[float]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--workload", choices=WORKLOADS, default="W2b")
+    parser.add_argument("--workload", choices=TRAINING, default="W2b")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    load, most = WORKLOADS[options.workload], options.threads
+    load, most = TRAINING[options.workload], options.threads
 
     # A model each, since a model remembers for some seconds that its threads were disturbed.
     cases = [(threads, busy) for busy in (False, True) for threads in (1, most)]

@@ -1,0 +1,199 @@
+// What this machine can do: multiply-adds and read-modify-write per second, on any number of threads.
+// limits.py compiles this file and asks it on standard input, a line each; the answers are one number a line:
+//
+//   caches                        sizes of L2 and L3 by sysconf, in bytes, 0 if unknown (two numbers)
+//   fma THREADS SECONDS           GFLOP/s of multiply-adds in float32, which count as two operations
+//   rmw THREADS BYTES SECONDS     GB/s of w = w * a + b over BYTES for each thread, counted once read and once written
+//   probe THREADS SECONDS         as fma, quickly: once, and with the widest vectors only
+
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+enum { MOST = 1024, FMAS = 4096 }; // threads; rounds of twelve independent multiply-adds between two looks at the clock
+
+static volatile float factor = 0.999F, summand = 0.001F; // unknown to the compiler, and never denormal
+static volatile float sink;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// Twelve sums in registers hide the latency of the multiply-add on every processor we know, and fit in 16 registers.
+#define TWELVE(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11)
+#define BEGIN(i) V s##i = b + (float)i;
+#define STEP(i) s##i = s##i * a + b;
+#define END(i) +s##i[0]
+
+// The two loops for vectors of BYTES bytes: multiply-adds done, and a pass over memory whose floats divide by 64.
+#define LOOPS(NAME, BYTES, TARGET)                                                                                     \
+    TARGET static double fma_##NAME(void) {                                                                            \
+        typedef float V __attribute__((vector_size(BYTES)));                                                           \
+        V zero = {0}, a = zero + factor, b = zero + summand;                                                           \
+        TWELVE(BEGIN)                                                                                                  \
+        for (int n = 0; n < FMAS; n++) {                                                                               \
+            TWELVE(STEP)                                                                                               \
+        }                                                                                                              \
+        sink = TWELVE(END);                                                                                            \
+        return 12.0 * FMAS * (BYTES / 4);                                                                              \
+    }                                                                                                                  \
+    TARGET static void rmw_##NAME(float *w, size_t count) {                                                            \
+        typedef float V __attribute__((vector_size(BYTES)));                                                           \
+        V zero = {0}, a = zero + factor, b = zero + summand, *v = (V *)w;                                              \
+        for (V *end = (V *)(w + count); v < end; v += 4) {                                                             \
+            v[0] = v[0] * a + b;                                                                                       \
+            v[1] = v[1] * a + b;                                                                                       \
+            v[2] = v[2] * a + b;                                                                                       \
+            v[3] = v[3] * a + b;                                                                                       \
+        }                                                                                                              \
+    }
+
+LOOPS(plain, 16, ) // SSE2 or NEON: what every compiler of the machine uses unasked
+#ifdef __x86_64__
+LOOPS(avx2, 32, __attribute__((target("avx2,fma"))))
+LOOPS(avx512, 64, __attribute__((target("avx512f"))))
+#endif
+
+typedef struct {
+    double (*fma)(void);
+    void (*rmw)(float *, size_t);
+} Loops;
+
+// The instruction sets that may be the best ones on this processor, the widest last.
+static int find_loops(Loops *found) {
+    int n = 0;
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        found[n++] = (Loops){fma_avx2, rmw_avx2};
+    if (__builtin_cpu_supports("avx512f"))
+        found[n++] = (Loops){fma_avx512, rmw_avx512};
+#endif
+    if (!n)
+        found[n++] = (Loops){fma_plain, rmw_plain};
+    return n;
+}
+
+// One thread's part of a measurement: it counts what it does between the common start and its own end.
+typedef struct {
+    const Loops *loops;
+    size_t bytes; // of its memory, 0 for multiply-adds
+    int place, threads;
+    double seconds, rate;
+    atomic_int *ready;
+} Part;
+
+static void pin(int place) { // to the CPU of that number among those this process may use
+#ifdef __linux__
+    static cpu_set_t allowed;
+    static int known;
+    if (!known)
+        known = !sched_getaffinity(getpid(), sizeof allowed, &allowed);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && place-- == 0) {
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+            return;
+        }
+#else
+    (void)place;
+#endif
+}
+
+static void *work(void *argument) {
+    Part *p = argument;
+    float *w = NULL;
+    size_t bytes = p->bytes / 256 * 256;
+    pin(p->place);
+    if (bytes) {
+        w = aligned_alloc(256, bytes);
+        if (!w)
+            abort();
+        memset(w, 0, bytes);
+        p->loops->rmw(w, bytes / 4);
+    } else {
+        p->loops->fma(); // wakes the wide units
+    }
+    atomic_fetch_add(p->ready, 1);
+    while (atomic_load(p->ready) < p->threads) {
+    }
+    double start = now(), end = start, done = 0;
+    do {
+        if (w) {
+            p->loops->rmw(w, bytes / 4);
+            done += 2.0 * (double)bytes;
+        } else {
+            done += 2.0 * p->loops->fma();
+        }
+        end = now();
+    } while (end - start < p->seconds);
+    p->rate = done / (end - start);
+    free(w);
+    return NULL;
+}
+
+// Operations or bytes per second of so many threads together.
+static double together(const Loops *loops, int threads, size_t bytes, double seconds) {
+    static Part parts[MOST];
+    pthread_t ids[MOST];
+    atomic_int ready = 0;
+    double sum = 0;
+    for (int i = 0; i < threads; i++) {
+        parts[i] = (Part){loops, bytes, i, threads, seconds, 0, &ready};
+        if (pthread_create(&ids[i], NULL, work, &parts[i]))
+            abort();
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        sum += parts[i].rate;
+    }
+    return sum;
+}
+
+int main(void) {
+    Loops loops[2];
+    int sets = find_loops(loops), threads;
+    size_t bytes;
+    double seconds;
+    char line[128];
+    pin(-1); // reads the set of CPUs before a thread changes its own
+    while (fgets(line, sizeof line, stdin)) {
+        double best = 0;
+        bytes = 0;
+        if (!strcmp(line, "caches\n")) {
+#ifdef _SC_LEVEL3_CACHE_SIZE
+            long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE), l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#else
+            long l2 = 0, l3 = 0;
+#endif
+            printf("%ld %ld\n", l2 > 0 ? l2 : 0, l3 > 0 ? l3 : 0);
+        } else if (sscanf(line, "probe %d %lf", &threads, &seconds) == 2 && threads > 0 && threads <= MOST) {
+            printf("%.3f\n", together(&loops[sets - 1], threads, 0, seconds) / 1e9);
+        } else if ((sscanf(line, "fma %d %lf", &threads, &seconds) == 2 ||
+                    sscanf(line, "rmw %d %zu %lf", &threads, &bytes, &seconds) == 3) &&
+                   threads > 0 && threads <= MOST) {
+            for (int i = 0; i < sets; i++) {
+                double rate = together(&loops[i], threads, bytes, seconds) / 1e9;
+                best = rate > best ? rate : best;
+            }
+            printf("%.3f\n", best);
+        } else {
+            fprintf(stderr, "not a command: %s", line);
+            return 1;
+        }
+        fflush(stdout);
+    }
+    return 0;
+}
