@@ -24,6 +24,8 @@ VARIANTS = {"portable": ["-Wno-psabi"]}  # vectors are never passed between func
 if platform.machine().lower() in ("x86_64", "amd64"):
     VARIANTS["avx2"] = ["-mavx2", "-mfma"]
     VARIANTS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
+if platform.machine().lower() in ("aarch64", "arm64"):
+    VARIANTS["neon"] = []
 
 OPENMP_PROBE = """
 #include <omp.h>

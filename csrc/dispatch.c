@@ -11,6 +11,9 @@ extern const fnn_table fnn_avx2;
 #ifdef FNN_BUILD_AVX512
 extern const fnn_table fnn_avx512;
 #endif
+#ifdef FNN_BUILD_NEON
+extern const fnn_table fnn_neon;
+#endif
 
 const fnn_table *const *fnn_tables(void)
 {
@@ -25,6 +28,9 @@ const fnn_table *const *fnn_tables(void)
 #ifdef FNN_BUILD_AVX2
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
             tables[count++] = &fnn_avx2;
+#endif
+#ifdef FNN_BUILD_NEON
+        tables[count++] = &fnn_neon; /* a part of every AArch64 */
 #endif
         tables[count] = &fnn_portable;
     }

@@ -2,6 +2,10 @@
 
 import ctypes
 import mmap
+import os
+import platform
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,7 @@ from fastnn.variable import Variable
 ISAS = available_isas()
 KERNEL_ROWS = sorted(name for name, row in OPS.items() if row.kernel is not None)
 PAGE = mmap.PAGESIZE
+ROOT = Path(__file__).parent.parent
 
 # Sizes around the 16 lanes and the tiles of the matrix kernels: 0, 1, t-1, t, t+1, 2t+1, a prime.
 WIDTHS = (0, 1, 15, 16, 17, 33, 48, 53)
@@ -148,6 +153,14 @@ def gradients(function: Any, *arrays: Any, seed: float = 1.0) -> list[Any]:
         return recorder.gradients([(y, recorder.constant(np.full(y.shape, seed)))], symbols)
 
     return [g.tolist() for g in computed(derived, *arrays)]
+
+
+def build_flags(machine: str = platform.machine()) -> tuple[list[str], dict[str, list[str]]]:
+    """The compiler's flags on a machine: those of all sources and, by instruction set, those of one."""
+    text = (ROOT / "setup.py").read_text()  # it is no module
+    names: dict[str, Any] = {"os": os, "platform": SimpleNamespace(machine=lambda: machine)}
+    exec(text[text.index("COMMON =") : text.index("OPENMP_PROBE =")], names)
+    return names["COMMON"], names["VARIANTS"]
 
 
 def name_of(ins: list[Any], out: Any) -> str:

@@ -6,32 +6,28 @@ mutant of what all share is built for the best one alone: it would change the ot
 
 import hashlib
 import os
-import platform
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from harness import ISAS
+from harness import ISAS, ROOT, build_flags
 from mutants import CRASHES, FAILS, HANGS, MUTANTS, PASSES
 
 from fastnn.execute import has_openmp
 
-TESTS = Path(__file__).parent
-ROOT = TESTS.parent
+TESTS = ROOT / "tests"
 EVERY_RUN = 5  # so many mutants are tried in every run of the suite, all of them by `make test-mutants`
 SECONDS = 90  # what takes longer hangs; these tests take less than a tenth of it
 
 
 def settings():
-    """The compiler's flags: those of all sources and, by instruction set, those of one. setup.py is no module."""
-    text, names = (ROOT / "setup.py").read_text(), {"os": os, "platform": platform}
-    exec(text[text.index("COMMON =") : text.index("OPENMP_PROBE =")], names)
-    return [*names["COMMON"], "-O2", "-fPIC", *["-fopenmp"] * has_openmp()], names["VARIANTS"]
+    """The compiler's flags: those of all sources and, by instruction set, those of one."""
+    common, variants = build_flags()
+    return [*common, "-O2", "-fPIC", *["-fopenmp"] * has_openmp()], variants
 
 
 def compiler(folder, *arguments):
