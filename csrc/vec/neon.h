@@ -17,6 +17,7 @@ typedef struct { uint32x4_t a, b, c, d; } vm; /* all bits of a lane on or off */
 /* 24 of the 32 registers are accumulators, 4 hold the row of b and 1 a number of a. */
 #define GEMM_ROWS 6
 #define GEMM_VECS 1
+#define ROW_VECS 6
 
 #define QUAD1(type, f) ((type){f(x.a), f(x.b), f(x.c), f(x.d)})
 #define QUAD2(type, f) ((type){f(x.a, y.a), f(x.b, y.b), f(x.c, y.c), f(x.d, y.d)})
@@ -55,6 +56,10 @@ INLINE uint32x4_t mulhi_u32(uint32x4_t x, uint32x4_t y)
     return vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high)); /* the odd halves: little-endian */
 }
 INLINE vi vi_mulhi(vi x, vi y) { return QUAD2(vi, mulhi_u32); }
+INLINE vi vi_max(vi x, vi y)
+{
+    return (vi){vmaxq_u32(x.a, y.a), vmaxq_u32(x.b, y.b), vmaxq_u32(x.c, y.c), vmaxq_u32(x.d, y.d)};
+}
 INLINE vm vi_lt(vi x, vi y) { return QUAD2(vm, vcltq_u32); }
 
 INLINE vm vm_first(int64_t n)
