@@ -173,7 +173,7 @@ def elements(ins: list[Layout], outs: list[Shape], **attrs: Any) -> tuple[int | 
     return padded(merged(outs[0], strides), len(ins))
 
 
-@cut(lambda ins, outs, *, axes, **attrs: (None if 0 in axes else 0,))
+@cut(lambda ins, outs, *, axes, **attrs: (min({*range(len(ins[0]))} - {*axes}),))  # the first axis that stays
 @reads(anywhere)
 def reduction(ins: list[Layout], outs: list[Shape], *, axes: tuple[int, ...], **attrs: Any) -> tuple[Any, ...]:
     """Dims rule of reductions: sizes and strides of the axes that stay, then of those that are reduced."""
