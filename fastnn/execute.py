@@ -602,7 +602,7 @@ class NumpyExecutor:
                 value = np.asarray(value)
                 if buffer.dtype == "float32":
                     value = value.astype(self.dtype, copy=False)
-                if program.areas[buffer.area].kind != ARENA:
+                if program.areas[buffer.area].kind not in (ARENA, LOCAL):
                     writes.append((bound(i), value))
                 values[i] = value
             if self.trace:
