@@ -12,9 +12,10 @@ import numpy as np
 
 from fastnn import ops
 from fastnn.execute import NativeExecutor, available_isas, has_openmp
-from fastnn.ops.table import OPS, Op
+from fastnn.ops.table import OPS, Op, concrete
 from fastnn.plan import plan
 from fastnn.program import DATA, STEP
+from fastnn.program import ROWS as ROWS_AREA
 from fastnn.record import Recorder
 from fastnn.variable import Variable
 
@@ -88,6 +89,30 @@ def reference(row: Op, args: Any, attrs: dict[str, Any], seed: int = 5, iteratio
     return [np.asarray(out) for out in outs if out is not None]
 
 
+# How a row is planned: by itself, so that its kernel shares the work among the threads; or as a sweep over the rows
+# that it may be cut into, a number of them or those of the batch, so that its kernel gets blocks of them.
+ALONE, ROWWISE, BATCHWISE = "alone", "by row", "by row of the batch"
+
+
+def ways(row: Op, args: Any, attrs: dict[str, Any]) -> list[str]:
+    """Those in which these arguments can be planned."""
+    axes = axes_of(row, args, attrs)
+    if row.view or row.serial or axes is None:
+        return [ALONE]
+    return [ALONE, ROWWISE, BATCHWISE] if set(axes) <= {0, None} and 0 in axes else [ALONE, ROWWISE]
+
+
+def axes_of(row: Op, args: Any, attrs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """Along which axis each argument is cut, if it is, with the rows of what the row makes; None if it cannot be cut."""
+    shapes = [None if a is None else np.shape(a) for a in args]
+    made = [shape for shape in row.output_shapes(*shapes, **attrs) if shape is not None] or shapes[:1]
+    if row.access is None or () in made or made[0][0] == 0:
+        return None
+    axes = row.access(shapes, made, **attrs)
+    cut = [shape[axis] for shape, axis in zip(shapes, axes, strict=True) if shape is not None and axis is not None]
+    return axes if {made[0][0], *cut} == {made[0][0]} else None
+
+
 def kernel(
     row: Op,
     args: Any,
@@ -97,36 +122,49 @@ def kernel(
     place: Any = lambda array: array.copy(),
     seed: int = 5,
     iteration: int = 3,
+    way: str = ALONE,
 ) -> list[np.ndarray]:
     """Outputs of the C kernel. `place` copies each operand to where it shall lie."""
     arrays = as_float32(args)
-    recorder = Recorder(rows=1)
+    axes = (axes_of(row, args, attrs) if way == BATCHWISE else None) or (None,) * len(arrays)
+    rows = next((len(a) for a, axis in zip(arrays, axes, strict=True) if a is not None and axis == 0), 1)
+    recorder = Recorder(rows)
     ins, data = [], {}
-    for i, array in enumerate(arrays):
+    for i, (array, axis) in enumerate(zip(arrays, axes, strict=True)):
         if array is None:
             ins.append(None)
             continue
         data[f"in{i}"] = place(array)
-        ins.append(recorder._area(DATA, f"in{i}", array.shape, str(array.dtype)))
+        kind, shape = (ROWS_AREA, (None, *array.shape[1:])) if axis == 0 else (DATA, array.shape)
+        ins.append(recorder._area(kind, f"in{i}", shape, str(array.dtype)))
     made = recorder.record(row, tuple(ins), attrs)
     made = ops.copy(made) if row.view else made
     outs = list(made) if isinstance(made, tuple) else [] if made is None else [made]
     results = []
     for i, out in enumerate(outs):
         if not row.inplace:
-            recorder.areas.append(type(recorder.areas[0])(DATA, f"out{i}", out.shape, out.dtype))
+            kind = ROWS_AREA if out.shape[:1] == (None,) else DATA
+            recorder.areas.append(type(recorder.areas[0])(kind, f"out{i}", out.shape, out.dtype))
             recorder.buffers[out.index].area = len(recorder.areas) - 1
-            fill = np.full(out.shape, 77, out.dtype)
+            fill = np.full(concrete(out.shape, rows), 77, out.dtype)
             data[f"out{i}"] = place(fill)
             results.append(data[f"out{i}"])
         else:
             results.append(data[f"in{row.inplace[i]}" if len(outs) == len(row.inplace) else name_of(ins, out)])
-    program = plan(recorder.program(), force_threads=True)
+    program = plan(recorder.program(), force_threads=True, stepwise=way == ALONE)
+    wanted = {ALONE: [], ROWWISE: [rows_made(row, args, attrs)], BATCHWISE: [None]}[way]
+    assert [n for sweep in program.sweeps for n in sweep.shape] == wanted
     executor = NativeExecutor(program, recorder.variables, isa)
     one = np.zeros(1, np.int64)
-    run = executor.run(data, one, one + 1, seed=seed, iteration=np.array([iteration]), threads=threads)
+    run = executor.run(data, one, one + rows, seed=seed, iteration=np.array([iteration]), threads=threads)
     assert run.team == (threads if has_openmp() and not row.serial else 1)
     return results
+
+
+def rows_made(row: Op, args: Any, attrs: dict[str, Any]) -> int:
+    """Rows of what a row makes of its arguments, or of the first one where it makes nothing."""
+    shapes = [None if a is None else np.shape(a) for a in args]
+    return (row.output_shapes(*shapes, **attrs) or shapes)[0][0]
 
 
 def computed(function: Any, *arrays: Any, isa: str = ISAS[0], threads: int = 1) -> list[np.ndarray]:
