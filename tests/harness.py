@@ -40,16 +40,20 @@ class Guarded:
     at_end : bool
         Whether the last byte lies right before the upper guard page, else the first byte right
         behind the lower one.
+    copies : int, default 1
+        So many pieces of this kind, `stride` bytes apart, a guard page between each and the next.
     """
 
-    def __init__(self, nbytes: int, at_end: bool):
+    def __init__(self, nbytes: int, at_end: bool, copies: int = 1):
         pages = max(1, -(-nbytes // PAGE))
-        self.map = mmap.mmap(-1, (pages + 2) * PAGE)
+        self.stride = (pages + 1) * PAGE
+        self.map = mmap.mmap(-1, copies * self.stride + PAGE)
         base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
-        for page in (base, base + (pages + 1) * PAGE):
+        for page in range(base, base + copies * self.stride + 1, self.stride):
             assert _libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), 0) == 0
         offset = PAGE + (pages * PAGE - nbytes if at_end else 0)
-        self.memory = np.frombuffer(self.map, np.uint8, nbytes, offset)
+        self.pieces = [np.frombuffer(self.map, np.uint8, nbytes, offset + i * self.stride) for i in range(copies)]
+        self.memory = self.pieces[0]
 
     def array(self, like: np.ndarray) -> np.ndarray:
         """A copy of an array in this memory."""
