@@ -106,7 +106,7 @@ class Op:
     serial: bool = False
     random: bool = False
     view: Callable[..., Layout | None] | None = None
-    access: Callable[..., tuple[int | None, ...]] | None = None
+    access: Callable[..., tuple[int | None, ...] | None] | None = None
     integers: tuple[int, ...] = ()
     epilogue: bool = False
     maps: bool = False
