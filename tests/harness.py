@@ -107,12 +107,14 @@ def ways(row: Op, args: Any, attrs: dict[str, Any]) -> list[str]:
 
 
 def axes_of(row: Op, args: Any, attrs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """Along which axis each argument is cut, if it is, with the rows of what the row makes; None if it cannot be cut."""
+    """Along which axis each argument is cut, if it is, with the rows of what the row makes; None if the row cannot be."""
     shapes = [None if a is None else np.shape(a) for a in args]
     made = [shape for shape in row.output_shapes(*shapes, **attrs) if shape is not None] or shapes[:1]
     if row.access is None or () in made or made[0][0] == 0:
         return None
     axes = row.access(shapes, made, **attrs)
+    if axes is None:
+        return None
     cut = [shape[axis] for shape, axis in zip(shapes, axes, strict=True) if shape is not None and axis is not None]
     return axes if {made[0][0], *cut} == {made[0][0]} else None
 
