@@ -107,7 +107,7 @@ def ways(row: Op, args: Any, attrs: dict[str, Any]) -> list[str]:
 
 
 def axes_of(row: Op, args: Any, attrs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """Along which axis each argument is cut, if it is, with the rows of what the row makes; None if the row cannot be."""
+    """Along which axis each argument is cut with the rows of what is made, None if not; None if nothing can be cut."""
     shapes = [None if a is None else np.shape(a) for a in args]
     made = [shape for shape in row.output_shapes(*shapes, **attrs) if shape is not None] or shapes[:1]
     if row.access is None or () in made or made[0][0] == 0:
@@ -168,9 +168,9 @@ def kernel(
 
 
 def rows_made(row: Op, args: Any, attrs: dict[str, Any]) -> int:
-    """Rows of what a row makes of its arguments, or of the first one where it makes nothing."""
+    """The rows of what a row makes of its arguments, or of the first one where it makes nothing."""
     shapes = [None if a is None else np.shape(a) for a in args]
-    return (row.output_shapes(*shapes, **attrs) or shapes)[0][0]
+    return next(iter((row.output_shapes(*shapes, **attrs) or shapes)[0]), 1)
 
 
 def computed(function: Any, *arrays: Any, isa: str = ISAS[0], threads: int = 1) -> list[np.ndarray]:

@@ -199,7 +199,7 @@ def run_float64(record, arrays):
     for i, out in enumerate(outs):
         recorder.output(out, f"out{i}", STEP)
         data[f"out{i}"] = np.zeros((1, *out.shape), out.dtype)
-    executor = NumpyExecutor(plan(recorder.program()), recorder.variables, "float64")
+    executor = NumpyExecutor(plan(recorder.program(), stepwise=True), recorder.variables, "float64")
     one = np.zeros(1, np.int64)
     executor.run(data, one, one + 1)
     return [data[f"out{i}"][0] for i in range(len(outs))]
