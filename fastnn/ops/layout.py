@@ -155,6 +155,11 @@ def every_row(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | No
     return tuple(None if shape is None else 0 for shape in ins)
 
 
+def every_vector(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...] | None:
+    """`every_row` for kernels that work along the last axis: of a lone vector that is axis 0."""
+    return every_row(ins, outs) if max(len(ins[0]), len(outs[0])) > 1 else None
+
+
 def unless_broadcast(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...]:
     """Row r of the inputs that have all axes of the output; what is repeated along axis 0, whole."""
     return tuple(0 if shape and len(shape) == len(outs[0]) and shape[0] == outs[0][0] else None for shape in ins)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_array, invalid, show
-from .layout import Batch, Layout, Shape, count, cut, every_row
+from .layout import Batch, Layout, Shape, count, cut, every_row, every_vector
 
 EPSILON = float(np.finfo(np.float32).eps)
 TINY = float(np.finfo(np.float32).tiny)
@@ -206,7 +206,7 @@ def each(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     return (count(ins[0]),)
 
 
-@cut(every_row)
+@cut(every_vector)
 def by_row(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     """Dims rule of kernels that work along the last axis: (rows, width)."""
     return rows(ins[0]), ins[0][-1]
