@@ -401,12 +401,24 @@ STRIDED = {  # functions of x, an input of shape (batch, 6, 5), and w (40, 6)
     "in each row of the batch": lambda x, w: ops.sum(ops.tanh(x)[:, ::2], axis=1),
     "all": lambda x, w: ops.mean(x) + ops.sum(w),
     "largest": lambda x, w: ops.max(ops.tanh(x), axis=0),
+    "a lone vector": lambda x, w: ops.softmax(w[0] * 2),
+    "a vector and a square": lambda x, w: ops.dense(w[0], w[:6], w[7]),
+    "gradient of a vector": lambda x, w: ops.dense_grad_input(w[0] * 2, w[:6]),
+    "stacks of rows": lambda x, w: ops.softmax(ops.dense(ops.reshape(w, (8, 5, 6)), w[:6])),
+    "stacks of rows of a batch": lambda x, w: ops.softmax(ops.dense(x * 2, w[:5], w[7])),
+    "random stacks": lambda x, w: ops.dropout(ops.reshape(w, (8, 5, 6)), rate=0.4, stream=3),
+    "random stacks of a batch": lambda x, w: ops.dropout(
+        ops.dropout(x, rate=0.4, stream=3) + w[7, :5], rate=0.2, stream=4
+    ),
+    "turned rows": lambda x, w: ops.exp(ops.transpose(w) * 2) + ops.transpose(w)[::-1],
+    "rows of a longer array": lambda x, w: ops.tanh(ops.exp(w)[::2]) * ops.exp(w)[:20],
+    "a row for all": lambda x, w: ops.exp(w) * ops.tanh(w[3:4]) - ops.sum(ops.exp(w), axis=1, keepdims=True),
     "of a slice": lambda x, w: ops.sum(x[:, 1:2, ::2], axis=(0, 1)),
 }
 
 
 @pytest.mark.parametrize("name", STRIDED)
-def test_reductions_in_sweeps(name, recorder, monkeypatch):
+def test_sweeps_of_arrays_of_any_shape(name, recorder, monkeypatch):
     """The bits of steps, for any axes and strides; rows that are cut keep the order of a sum."""
     w = Variable(np.random.default_rng(1).standard_normal((40, 6)))
     with recorder:
