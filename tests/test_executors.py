@@ -13,7 +13,7 @@ from harness import ISAS, Guarded, reference, same_bits
 from nets import THREADS, class_patterns
 
 import fastnn
-from fastnn import execute, optimizers, sweeps, variable
+from fastnn import _native, execute, optimizers, sweeps, variable
 from fastnn.debug import expected
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Rescaling, Reshape
@@ -256,6 +256,37 @@ def test_the_numpy_executor_computes_the_same_program(case, monkeypatch):
                 distance, own = np.linalg.norm(a - b), np.finfo(np.float32).eps * np.linalg.norm(b)
                 assert np.linalg.norm(training.view(i) - b) <= 4 * distance + own, (step.label, step.op)
     assert next(traced, None) is None
+
+
+def test_a_run_refuses_sweeps_that_are_not_those_of_the_steps(monkeypatch):
+    """Before C, which trusts them."""
+    model = fastnn.Sequential([Dense(2, activation="softmax", input_shape=(3,)), Dense(2)])
+    executor = compile_program(model, "predict", 4, (None, 3), "float32")
+    data, one, calls, run = {"x": np.ones((4, 3), "f4"), "y": np.zeros((4, 2), "f4")}, np.zeros(1, np.int64), [], None
+    with monkeypatch.context() as patch:
+        run = _native.execute
+        patch.setattr(_native, "execute", lambda *args, **options: calls.append(args) or run(*args))
+        executor.run(data, one, one + 4)
+    ((isa, most_rows, _, _, *rest),) = calls
+    steps, whole = executor.steps, executor.sweeps
+    assert sum(whole["count"]) == len(steps) == 3
+
+    def refused(sweeps, steps=steps):
+        with pytest.raises(ValueError, match="sweeps"):
+            run(isa, most_rows, steps.view(np.uint8), np.concatenate(sweeps).view(np.uint8), *rest)
+
+    def sweep(first, count):
+        changed = whole[:1].copy()
+        changed["first"], changed["count"] = first, count
+        return changed
+
+    assert run(isa, most_rows, steps.view(np.uint8), np.concatenate([sweep(0, 1), sweep(1, 2)]).view(np.uint8), *rest)
+    for pairs in ([(1, 2)], [(0, 2)], [(0, 4)], [(0, 1), (2, 1)], [(0, 2), (1, 2)], [(1, 2), (0, 1)], [(-1, 4)]):
+        refused([sweep(*pair) for pair in pairs])
+    for pairs in ([(0, 3), (3, -1)], [(0, 4), (4, -1)], [(0, -1), (-1, 4)]):  # that add up, but for one below zero
+        refused([sweep(*pair) for pair in pairs])
+    refused([whole], steps[:-1])
+    refused([whole], np.concatenate([steps, steps[:1]]))
 
 
 def test_a_run_refuses_what_its_plan_is_not_for():
