@@ -242,7 +242,7 @@ def test_packed_panels_stay_inside_the_scratch_memory(isa, at_end, monkeypatch):
 @pytest.mark.parametrize("stepwise", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("width", [1, 15, 16, 17, 70])
+@pytest.mark.parametrize("width", [1, 16, 33])
 def test_the_largest_factors_are_found_anywhere(width, isa, threads, stepwise):
     """Of 2 * 2 rows: |x| 2^62 times |dz| 2^63 is no proof, but with the number below 2^63 it is one. With |x| below 1
     it is about the gradient of the bias."""
@@ -267,7 +267,7 @@ def test_the_largest_factors_are_found_anywhere(width, isa, threads, stepwise):
     x, dz = (np.zeros((2, *shape), np.float32) for shape in shapes.values())
     assert proved(x, dz)
     for i in np.ndindex(x.shape):
-        for j in [(0, 0, 0), (1, 1, 2), (i[0], 1, 1)]:
+        for j in [(1 - i[0], 0, 0), (i[0], 1, 2)]:
             together = threads == 1 or i[0] == j[0]  # else two threads look, each at a row of the two
             for large in (2.0**62, -(2.0**62)):
                 x[i], dz[j] = large, below
