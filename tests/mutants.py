@@ -221,7 +221,7 @@ MUTANTS = [
         "            dims[i] *= p.rows;",
         "            dims[i] *= batch_rows;",
         SWEPT,
-        outcome=CRASHES,
+        threads=True,
     ),
     Mutant(
         "all threads have one local memory",
@@ -234,10 +234,9 @@ MUTANTS = [
     Mutant(
         "threads that begin are not counted modulo the team",
         PROGRAM,
-        "sweep->leader % team) % team",
-        "sweep->leader) % team",
+        "(thread + team - sweep->leader % team) % team",
+        "thread < sweep->leader ? team : thread - sweep->leader",
         BARRIERS,
-        outcome=CRASHES,
         threads=True,
     ),
     Mutant(
