@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from harness import ISAS
-from nets import THREADS, class_patterns, force, small_net, state
+from nets import THREADS, class_patterns, force, plan_lines, small_net, state
 from test_executors import CASES
 
 import fastnn
@@ -130,8 +130,8 @@ def test_times_and_rates_of_steps(monkeypatch, capfd):
     ((batches, lines),) = tables(capfd.readouterr().err)
     assert batches == 12
     monkeypatch.delenv("FASTNN_DEBUG")
-    plan = model.describe(batch_size=64).splitlines()[1:]
-    assert [line[4] for line in lines] == [line.split()[0 if line[:3].isspace() else 1] for line in plan]
+    plan = plan_lines(model.describe(batch_size=64))
+    assert [line[4] for line in lines] == [line["operation"] for line in plan]
     assert 0 < sum(line[0] for line in lines) * batches <= seconds * 1e6
     assert abs(sum(line[1] for line in lines) - 100) < 0.05 * len(lines) + 0.1
     rows = 160 / 3  # on average
@@ -372,8 +372,8 @@ def test_the_first_of_several_is_named(monkeypatch):
             other("add")(lowered)
 
     model = deep()
-    lines = model.describe(batch_size=8).splitlines()[1:]
-    number = next(i for i, line in enumerate(lines) if line[4:].split()[0] in ("multiply", "maximum"))
+    lines = plan_lines(model.describe(batch_size=8))
+    number = next(i for i, line in enumerate(lines) if line["operation"] in ("multiply", "maximum"))
     monkeypatch.setattr(NativeExecutor, "_lower", wrong)
     monkeypatch.setenv("FASTNN_DEBUG", "3")
     with pytest.raises(RuntimeError, match=f"^step {number}, multiply of layer 'mixed': "):

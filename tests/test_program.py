@@ -23,34 +23,33 @@ from fastnn.record import Recorder
 from fastnn.variable import Variable
 
 GOLDEN = """\
-27 steps, 1 segment in C, on batches of up to 8 rows, 14 barriers, arena 768 bytes
-    gather                                    x[Bx4], order[B] -> @0[Bx4]
-|   dense+relu                   hidden       @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
-|   dropout                      drop         @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7
-|   dense                        output       @256[Bx3], output/kernel[3x2], output/bias[2] -> @384[Bx2]
-    gather_int32                              y labels[B], order[B] -> @448[B]
-|   sparse_categorical_crossentropy_from_logits              @384[Bx2], @448[B] -> @576[B], @512[Bx2]
-|1  weighted_sum                              @576[B], - -> loss[2]
-    argmax_equals                             @512[Bx2], @448[B] -> @384[B]
-|1  weighted_sum                              @384[B], - -> metric accuracy[2]
-|   mean_seed                                 @576[B], - -> @384[B]  mean=1
-|   sparse_categorical_crossentropy_from_logits_grad              @384[B], @512[Bx2], @448[B] -> @640[Bx2]
-|   dense_grad_input             output       @640[Bx2], output/kernel[3x2] -> @384[Bx3]
-    dense_grad_kernel            output       @256[Bx3], @640[Bx2] -> @512[3x2]
-    dense_grad_bias              output       @640[Bx2] -> @704[2]
-|   dropout                      drop         @384[Bx3] -> @256[Bx3]  rate=0.5 stream=7
-|   relu_grad                    hidden       @256[Bx3], @128[Bx3] -> @384[Bx3]
-|   dense_grad_kernel            hidden       @0[Bx4], @384[Bx3] -> @128[4x3]
-|   dense_grad_bias              hidden       @384[Bx3] -> @0[3]
-    check_finite                              @576[B]
-    check_finite                 hidden       @128[4x3]
-|   check_finite                 hidden       @0[3]
-    check_finite                 output       @512[3x2]
-    check_finite                 output       @704[2]
-  U sgd                          hidden       hidden/kernel[4x3], @128[4x3], -, learning rate[1] -> hidden/kernel[4x3]  momentum=0.0 nesterov=0
-  U sgd                          hidden       hidden/bias[3], @0[3], -, learning rate[1] -> hidden/bias[3]  momentum=0.0 nesterov=0
-  U sgd                          output       output/kernel[3x2], @512[3x2], -, learning rate[1] -> output/kernel[3x2]  momentum=0.0 nesterov=0
-  U sgd                          output       output/bias[2], @704[2], -, learning rate[1] -> output/bias[2]  momentum=0.0 nesterov=0"""  # noqa: E501
+25 steps, 1 segment in C, 9 sweeps, 3 phases, 2 barriers; on 8 rows 2,332 FLOPs, 3,796 bytes; arena 704 bytes, local 98,304 bytes
+phase  sweep  rows        threads  operation                                         layer   FLOPs  bytes  arrays
+    1  1      batch by 8  shared   gather                                                        0    320  x[Bx4], order[B] -> @0[Bx4]
+       |                           dense+relu                                        hidden    192    284  @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> local@0[Bx3]
+       |                           dropout                                           drop      384    192  local@0[Bx3] -> @128[Bx3]  rate=0.5 stream=7
+       |                           dense                                             output     96    192  @128[Bx3], output/kernel[3x2], output/bias[2] -> local@18432[Bx2]
+       |                           gather_int32                                                  0    128  y labels[B], order[B] -> local@43008[B]
+       |                           sparse_categorical_crossentropy_from_logits                 480    192  local@18432[Bx2], local@43008[B] -> @448[B], local@30720[Bx2]
+       |                           argmax_equals                                                32    128  local@30720[Bx2], local@43008[B] -> @512[B]
+       |                           mean_seed                                                     8     64  @448[B], - -> local@18432[B]  mean=1
+       |                           sparse_categorical_crossentropy_from_logits_grad             32    192  local@18432[B], local@30720[Bx2], local@43008[B] -> @384[Bx2]
+       |                           dense_grad_input                                  output     96    184  @384[Bx2], output/kernel[3x2] -> local@18432[Bx3]
+       |                           dropout                                           drop      384    192  local@18432[Bx3] -> local@36864[Bx3]  rate=0.5 stream=7
+       |                           relu_grad                                         hidden     48    288  local@36864[Bx3], local@0[Bx3] -> @256[Bx3]
+       |                           check_finite                                                 16     32  @448[B]
+       |                           check_product                                     hidden     56    224  @0[Bx4], @256[Bx3]
+       |                           check_product                                     output     40    160  @128[Bx3], @384[Bx2]
+    2  2      -           1        weighted_sum                                                 24     48  @448[B], - -> loss[2]
+       3      -           1        weighted_sum                                                 24     48  @512[B], - -> metric accuracy[2]
+       4U     3 by 3      shared   dense_grad_kernel                                 output     96    184  @128[Bx3], @384[Bx2] -> local@0[3x2]
+       |                           sgd                                               output     24     76  output/kernel[3x2]*, local@0[3x2], -, learning rate[1]  momentum=0.0 nesterov=0
+       5U     -           shared   dense_grad_bias                                   output     16     72  @384[Bx2] -> @640[2]
+       6U     4 by 4      shared   dense_grad_kernel                                 hidden    192    272  @0[Bx4], @256[Bx3] -> local@0[4x3]
+       |                           sgd                                               hidden     48    148  hidden/kernel[4x3]*, local@0[4x3], -, learning rate[1]  momentum=0.0 nesterov=0
+       7U     -           shared   dense_grad_bias                                   hidden     24    108  @256[Bx3] -> @576[3]
+    3  8U     3 by 3      shared   sgd                                               hidden     12     40  hidden/bias[3]*, @576[3], -, learning rate[1]  momentum=0.0 nesterov=0
+       9U     2 by 2      shared   sgd                                               output      8     28  output/bias[2]*, @640[2], -, learning rate[1]  momentum=0.0 nesterov=0"""  # noqa: E501
 
 
 def test_the_plan_of_a_two_layer_net(monkeypatch):
