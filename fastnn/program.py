@@ -231,9 +231,9 @@ class Program:
         return f"{place}[{shape}{strides}]"
 
 
-def counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str, several: str = "") -> str:
     """A number with its noun."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
+    return f"{n:,} {noun if n == 1 else several or noun + 's'}"
 
 
 def aligned(table: list[list[str]], right: tuple[str, ...]) -> list[str]:
