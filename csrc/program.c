@@ -211,7 +211,7 @@ static void run_batches(fnn_run *run, int thread, int team, barrier *b)
                 skip = *nonfinite;
             }
             if (sweep->stage == FNN_UPDATE && skip)
-                break;
+                continue; /* what comes later may be no update */
             run_sweep(run, sweep, batch, thread, team, (uint64_t)iteration, nonfinite);
         }
         wait_at(b, team);

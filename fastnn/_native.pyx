@@ -190,7 +190,7 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
         raise ValueError("arguments of a run do not fit together")
     cdef int64_t step = 0
     for i in range(sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)):
-        if (<const fnn_sweep *>&sweeps[0])[i].first != step:
+        if (<const fnn_sweep *>&sweeps[0])[i].first != step or (<const fnn_sweep *>&sweeps[0])[i].count < 0:
             raise ValueError("sweeps do not follow one another")
         step += (<const fnn_sweep *>&sweeps[0])[i].count
     if step * <int64_t>sizeof(fnn_step) != steps.shape[0]:

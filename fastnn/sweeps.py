@@ -79,6 +79,8 @@ def divided(program: Program, step: Step) -> tuple[Shape, tuple[int | None, ...]
     if row.access is None or row.serial or () in made or len({shape[0] for shape in made if shape}) != 1:
         return (), nothing
     axes, whole = row.access(shapes, made, **step.attrs), 0
+    if axes is None:
+        return (), nothing
     for i, shape, axis in zip(step.ins, shapes, axes, strict=True):
         if shape is not None and axis is not None and (not shape or shape[axis] != made[0][0]):
             return (), nothing

@@ -12,9 +12,10 @@ import numpy as np
 
 from fastnn import ops
 from fastnn.execute import NativeExecutor, available_isas, has_openmp
-from fastnn.ops.table import OPS, Op
+from fastnn.ops.table import OPS, Op, concrete
 from fastnn.plan import plan
 from fastnn.program import DATA, STEP
+from fastnn.program import ROWS as ROWS_AREA
 from fastnn.record import Recorder
 from fastnn.variable import Variable
 
@@ -39,16 +40,20 @@ class Guarded:
     at_end : bool
         Whether the last byte lies right before the upper guard page, else the first byte right
         behind the lower one.
+    copies : int, default 1
+        So many pieces of this kind, `stride` bytes apart, a guard page between each and the next.
     """
 
-    def __init__(self, nbytes: int, at_end: bool):
+    def __init__(self, nbytes: int, at_end: bool, copies: int = 1):
         pages = max(1, -(-nbytes // PAGE))
-        self.map = mmap.mmap(-1, (pages + 2) * PAGE)
+        self.stride = (pages + 1) * PAGE
+        self.map = mmap.mmap(-1, copies * self.stride + PAGE)
         base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
-        for page in (base, base + (pages + 1) * PAGE):
+        for page in range(base, base + copies * self.stride + 1, self.stride):
             assert _libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), 0) == 0
         offset = PAGE + (pages * PAGE - nbytes if at_end else 0)
-        self.memory = np.frombuffer(self.map, np.uint8, nbytes, offset)
+        self.pieces = [np.frombuffer(self.map, np.uint8, nbytes, offset + i * self.stride) for i in range(copies)]
+        self.memory = self.pieces[0]
 
     def array(self, like: np.ndarray) -> np.ndarray:
         """A copy of an array in this memory."""
@@ -88,6 +93,32 @@ def reference(row: Op, args: Any, attrs: dict[str, Any], seed: int = 5, iteratio
     return [np.asarray(out) for out in outs if out is not None]
 
 
+# How a row is planned: by itself, so that its kernel shares the work among the threads; or as a sweep over the rows
+# that it may be cut into, a number of them or those of the batch, so that its kernel gets blocks of them.
+ALONE, ROWWISE, BATCHWISE = "alone", "by row", "by row of the batch"
+
+
+def ways(row: Op, args: Any, attrs: dict[str, Any]) -> list[str]:
+    """Those in which these arguments can be planned."""
+    axes = axes_of(row, args, attrs)
+    if row.view or row.serial or axes is None:
+        return [ALONE]
+    return [ALONE, ROWWISE, BATCHWISE] if set(axes) <= {0, None} and 0 in axes else [ALONE, ROWWISE]
+
+
+def axes_of(row: Op, args: Any, attrs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """Along which axis each argument is cut with the rows of what is made, None if not; None if nothing can be cut."""
+    shapes = [None if a is None else np.shape(a) for a in args]
+    made = [shape for shape in row.output_shapes(*shapes, **attrs) if shape is not None] or shapes[:1]
+    if row.access is None or () in made or made[0][0] == 0:
+        return None
+    axes = row.access(shapes, made, **attrs)
+    if axes is None:
+        return None
+    cut = [shape[axis] for shape, axis in zip(shapes, axes, strict=True) if shape is not None and axis is not None]
+    return axes if {made[0][0], *cut} == {made[0][0]} else None
+
+
 def kernel(
     row: Op,
     args: Any,
@@ -97,36 +128,49 @@ def kernel(
     place: Any = lambda array: array.copy(),
     seed: int = 5,
     iteration: int = 3,
+    way: str = ALONE,
 ) -> list[np.ndarray]:
     """Outputs of the C kernel. `place` copies each operand to where it shall lie."""
     arrays = as_float32(args)
-    recorder = Recorder(rows=1)
+    axes = (axes_of(row, args, attrs) if way == BATCHWISE else None) or (None,) * len(arrays)
+    rows = next((len(a) for a, axis in zip(arrays, axes, strict=True) if a is not None and axis == 0), 1)
+    recorder = Recorder(rows)
     ins, data = [], {}
-    for i, array in enumerate(arrays):
+    for i, (array, axis) in enumerate(zip(arrays, axes, strict=True)):
         if array is None:
             ins.append(None)
             continue
         data[f"in{i}"] = place(array)
-        ins.append(recorder._area(DATA, f"in{i}", array.shape, str(array.dtype)))
+        kind, shape = (ROWS_AREA, (None, *array.shape[1:])) if axis == 0 else (DATA, array.shape)
+        ins.append(recorder._area(kind, f"in{i}", shape, str(array.dtype)))
     made = recorder.record(row, tuple(ins), attrs)
     made = ops.copy(made) if row.view else made
     outs = list(made) if isinstance(made, tuple) else [] if made is None else [made]
     results = []
     for i, out in enumerate(outs):
         if not row.inplace:
-            recorder.areas.append(type(recorder.areas[0])(DATA, f"out{i}", out.shape, out.dtype))
+            kind = ROWS_AREA if out.shape[:1] == (None,) else DATA
+            recorder.areas.append(type(recorder.areas[0])(kind, f"out{i}", out.shape, out.dtype))
             recorder.buffers[out.index].area = len(recorder.areas) - 1
-            fill = np.full(out.shape, 77, out.dtype)
+            fill = np.full(concrete(out.shape, rows), 77, out.dtype)
             data[f"out{i}"] = place(fill)
             results.append(data[f"out{i}"])
         else:
             results.append(data[f"in{row.inplace[i]}" if len(outs) == len(row.inplace) else name_of(ins, out)])
-    program = plan(recorder.program(), force_threads=True)
+    program = plan(recorder.program(), force_threads=True, stepwise=way == ALONE)
+    wanted = {ALONE: [], ROWWISE: [rows_made(row, args, attrs)], BATCHWISE: [None]}[way]
+    assert [n for sweep in program.sweeps for n in sweep.shape] == wanted
     executor = NativeExecutor(program, recorder.variables, isa)
     one = np.zeros(1, np.int64)
-    run = executor.run(data, one, one + 1, seed=seed, iteration=np.array([iteration]), threads=threads)
+    run = executor.run(data, one, one + rows, seed=seed, iteration=np.array([iteration]), threads=threads)
     assert run.team == (threads if has_openmp() and not row.serial else 1)
     return results
+
+
+def rows_made(row: Op, args: Any, attrs: dict[str, Any]) -> int:
+    """The rows of what a row makes of its arguments, or of the first one where it makes nothing."""
+    shapes = [None if a is None else np.shape(a) for a in args]
+    return next(iter((row.output_shapes(*shapes, **attrs) or shapes)[0]), 1)
 
 
 def computed(function: Any, *arrays: Any, isa: str = ISAS[0], threads: int = 1) -> list[np.ndarray]:

@@ -74,8 +74,8 @@ def spy_on_calls(monkeypatch):
     """The list to which every further run in C adds its `Call`."""
     calls, run = [], NativeExecutor.run
 
-    def spied(self, data, first_rows, row_counts, **kwargs):
-        result = run(self, data, first_rows, row_counts, **kwargs)
+    def spied(self, data, first_rows, row_counts, *args, **kwargs):
+        result = run(self, data, first_rows, row_counts, *args, **kwargs)
         calls.append(Call(self.isa, len(row_counts), result.team))
         return result
 

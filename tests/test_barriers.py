@@ -9,9 +9,13 @@ has somewhere; others read what the whole team has written.
 import numpy as np
 import pytest
 from harness import same_bits
+from nets import class_patterns, spy_on_calls, state
 
+import fastnn
 from fastnn import ops
+from fastnn.contention import Contention
 from fastnn.execute import NativeExecutor, has_openmp
+from fastnn.layers import Dense, Dropout
 from fastnn.optimizers import SGD
 from fastnn.plan import plan
 from fastnn.record import Recorder
@@ -20,7 +24,7 @@ from fastnn.variable import Variable
 ROWS, WIDTH, BATCHES, TEAM, BAD = 24, 48, 300, 6, 3
 
 
-def train(threads):
+def train(threads, stepwise=False):
     """The state after all batches: weights, outputs, iterations."""
     rng = np.random.default_rng(0)
     weights = Variable(rng.standard_normal((WIDTH, WIDTH)) / WIDTH)
@@ -38,7 +42,8 @@ def train(threads):
         data["x"][batch * ROWS + batch % ROWS, batch % WIDTH] = np.nan
     data |= {"y": np.zeros_like(data["x"]), "learning rate": np.full((BATCHES, 1), 0.1, np.float32)}
     first, iteration = np.arange(0, BATCHES * ROWS, ROWS), np.zeros(1, np.int64)
-    run = NativeExecutor(plan(recorder.program(), force_threads=True), recorder.variables).run(
+    program = plan(recorder.program(), force_threads=True, stepwise=stepwise)
+    run = NativeExecutor(program, recorder.variables).run(
         data, first, np.full(BATCHES, ROWS), seed=1, iteration=iteration, on_nonfinite="skip", threads=threads
     )
     assert run.team == (threads if has_openmp() else 1)
@@ -48,10 +53,54 @@ def train(threads):
 
 @pytest.fixture(scope="module")
 def alone():
-    return train(1)
+    return train(1, stepwise=True)
 
 
+@pytest.mark.parametrize("stepwise", [False, True])
 @pytest.mark.parametrize("threads", [2, 3, TEAM])
-def test_nobody_runs_ahead(threads, alone):
+def test_nobody_runs_ahead(threads, stepwise, alone):
     assert np.isfinite(alone[0]).all()
-    assert all(map(same_bits, train(threads), alone))
+    assert all(map(same_bits, train(threads, stepwise), alone))
+
+
+SAMPLES, BATCH = 64 * 60, 64
+
+
+def mixed(on_nonfinite):
+    """A net whose phases are partly for all threads, partly for one, and partly for one each."""
+    fastnn.set_random_seed(4)
+    model = fastnn.Sequential(
+        [
+            Dense(250, activation="relu", input_shape=(70,)),
+            Dropout(0.2),
+            Dense(6, activation="tanh"),
+            Dense(5, activation="tanh"),
+            Dense(4, activation="tanh"),
+            Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = class_patterns(SAMPLES, 70, 3)
+    if on_nonfinite == "skip":
+        x[5 : 25 * BATCH : 3 * BATCH + 7, 2] = np.nan
+        x[30 * BATCH :: 3 * BATCH, 2] = 1e38  # which cannot be proved finite, or is not
+    history = model.fit(x, y, batch_size=BATCH, epochs=2, verbose=0, on_nonfinite=on_nonfinite)
+    (executor,) = model._executors.values()
+    return executor, state(model), repr(history.history)
+
+
+@pytest.mark.parametrize("on_nonfinite", ["raise", "skip"])
+def test_phases_for_one_thread_and_for_all_in_turn(on_nonfinite, monkeypatch):
+    """The cost decides who does what; the bits are those of one thread, and nobody waits for ever."""
+    monkeypatch.delenv("FASTNN_FORCE_THREADS", raising=False)
+    with fastnn.threads(1):
+        executor, *alone = mixed(on_nonfinite)
+    kinds = {(bool(s.shape), s.serial, s.leader > 0) for s in executor.program.sweeps}
+    assert kinds >= {(True, False, False), (False, True, False), (False, True, True)}
+    monkeypatch.setattr(Contention, "team", lambda self, most: most)
+    for threads in (2, 3, 4):
+        calls = spy_on_calls(monkeypatch)
+        with fastnn.threads(threads):
+            _, *shared = mixed(on_nonfinite)
+        assert shared == alone
+        assert {call.team for call in calls} >= {threads if has_openmp() else 1}

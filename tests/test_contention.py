@@ -71,7 +71,7 @@ def test_a_busy_process_on_two_cores():
     machine.train(LONGEST_PAUSE + 0.1)
     whole = 1 / two_cores(2, 0)[0]
     assert machine.train(10) > 0.99 * whole
-    machine.train(0.3, busy=1)
+    machine.train(2 * PAUSE, busy=1)
     machine.train(2 * PAUSE)  # what happened before is forgotten, else it would be a long pause
     assert machine.teams[-1] == 2
 

@@ -16,7 +16,6 @@ from test_executors import CASES
 import fastnn
 from fastnn import _native, execute, layers, ops
 from fastnn.errors import NonFiniteError
-from fastnn.execute import NativeExecutor
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
 
@@ -298,10 +297,10 @@ class Mixed(layers.Layer):
 
 def planted(monkeypatch, op, change, model=None):
     """Change what C receives for the first step of an operation; the error of a fit, and the steps of its plan."""
-    lower, steps = NativeExecutor._lower, []
+    lower, steps = execute.lower, []
 
-    def wrong(self, lowered, step):
-        lower(self, lowered, step)
+    def wrong(program, sweep, step, lowered, isa):
+        lower(program, sweep, step, lowered, isa)
         steps.append(step)
         if step.op == op and [s.op for s in steps].count(op) == 1:
             change(lowered)
@@ -309,7 +308,7 @@ def planted(monkeypatch, op, change, model=None):
     model = model or deep()
     before = state(model)
     with monkeypatch.context() as patch:
-        patch.setattr(NativeExecutor, "_lower", wrong)
+        patch.setattr(execute, "lower", wrong)
         patch.setenv("FASTNN_DEBUG", "3")
         with pytest.raises((RuntimeError, NonFiniteError)) as caught:
             fit(model)
@@ -380,18 +379,18 @@ def test_a_planted_error_is_named(name, monkeypatch):
 
 
 def test_the_first_of_several_is_named(monkeypatch):
-    lower = NativeExecutor._lower
+    lower = execute.lower
 
-    def wrong(self, lowered, step):
-        lower(self, lowered, step)
+    def wrong(program, sweep, step, lowered, isa):
+        lower(program, sweep, step, lowered, isa)
         if step.op in ("multiply", "maximum"):
             other("add")(lowered)
 
     model = deep()
+    monkeypatch.setenv("FASTNN_DEBUG", "3")  # whose plan is another one
     lines = plan_lines(model.describe(batch_size=8))
     number = next(i for i, line in enumerate(lines) if line["operation"] in ("multiply", "maximum"))
-    monkeypatch.setattr(NativeExecutor, "_lower", wrong)
-    monkeypatch.setenv("FASTNN_DEBUG", "3")
+    monkeypatch.setattr(execute, "lower", wrong)
     with pytest.raises(RuntimeError, match=f"^step {number}, multiply of layer 'mixed': "):
         fit(model)
 

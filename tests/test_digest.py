@@ -27,7 +27,7 @@ def test_weights_after_200_steps_are_the_same_bits_everywhere(isa, threads, shif
     aligned, allocate = variable.aligned_empty, execute.allocate_areas
     monkeypatch.setattr(variable, "aligned_empty", lambda *args: shifted(aligned(*args), shift))
     monkeypatch.setattr(
-        execute, "allocate_areas", lambda program: {i: shifted(a, shift) for i, a in allocate(program).items()}
+        execute, "allocate_areas", lambda *args: {i: shifted(a, shift) for i, a in allocate(*args).items()}
     )
     calls = spy_on_calls(monkeypatch)
     x, y = class_patterns(SAMPLES)

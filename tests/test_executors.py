@@ -3,8 +3,8 @@
 Each step of a plan runs alone in C. Its inputs are what earlier steps left in memory, so its output
 may differ from the reference in float64 *on the same inputs* by no more than the tolerance of its
 row: nothing accumulates, and no bound has to be guessed for a whole network. The plan in one call, on
-several threads, must then give the same bits as its steps one by one. All of it happens in memory
-that holds NaN wherever nothing was written, between pages that must not be touched.
+several threads, must then give the same bits as its steps one by one, and so must the plan in sweeps. All of it
+happens in memory that holds NaN wherever nothing was written, between pages that must not be touched.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from harness import ISAS, Guarded, reference, same_bits
 from nets import THREADS, class_patterns
 
 import fastnn
-from fastnn import execute, optimizers, variable
+from fastnn import _native, execute, optimizers, sweeps, variable
 from fastnn.debug import expected
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Activation, Dense, Dropout, Flatten, Rescaling, Reshape
@@ -21,7 +21,7 @@ from fastnn.losses import CategoricalCrossentropy
 from fastnn.memory import Memory
 from fastnn.models.programs import TRAIN, compile_program
 from fastnn.ops.table import OPS
-from fastnn.program import ARENA, STEP
+from fastnn.program import ARENA, LOCAL, STEP
 
 PLANNED, SAMPLES, SEED, ITERATION = 16, 13, 5, 3  # a short batch in a plan for a larger one
 X, LABELS = class_patterns(SAMPLES, width=24, classes=6)
@@ -98,16 +98,21 @@ CASES = {
 
 
 class Training:
-    """The training program of a case on one batch; all its memory lies between guard pages."""
+    """The training program of a case on one batch; all its memory lies between guard pages.
+
+    `program` is planned step by step, so that one can look at the memory between two steps, `swept` as a fit runs it.
+    """
 
     def __init__(self, case, isa, at_end, monkeypatch):
+        self.at_end = at_end
+
         def guarded(shape, dtype):
             size = int(np.prod(shape)) * np.dtype(dtype).itemsize
             return Guarded(size, at_end).memory.view(dtype).reshape(shape)
 
         for module in (variable, execute):
             monkeypatch.setattr(module, "aligned_empty", guarded)
-        monkeypatch.setattr(execute, "allocate_areas", lambda program: {self.arena_number: self.arena})
+        monkeypatch.setattr(execute, "allocate_areas", lambda program, threads: self.own)
         monkeypatch.setenv("FASTNN_ISA", isa)
         monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
         fastnn.set_random_seed(2)
@@ -116,11 +121,9 @@ class Training:
         model.compile(optimizer, loss, metrics=["mae" if y is ONE_HOT else "accuracy"])
         arrays = model._data(x, y, weights, None)
         planned = model._executor(TRAIN, PLANNED, arrays)
-        self.program, self.variables = planned.program, planned.variables
+        self.program, self.swept, self.variables = planned.stepwise(), planned.program, planned.variables
 
         areas = self.program.areas
-        self.arena_number = next(i for i, area in enumerate(areas) if area.kind == ARENA)
-        self.arena = guarded((self.program.arena_bytes,), np.uint8)
         self.results = {a.name: np.zeros((1, *a.shape), a.dtype) for a in areas if a.kind == STEP}
         rate = self.results.pop("learning rate") + np.float32(0.01)
         arrays |= {"order": np.arange(SAMPLES)[::-1], "learning rate": rate} | self.results
@@ -131,12 +134,21 @@ class Training:
             slot.value[...] += 0.01  # as if some steps had been taken
         self.initial = [v.numpy() for v in self.variables]
 
-    def reset(self):
-        """Variables as at the beginning, NaN in the arena and where results go."""
-        for memory in (self.arena, *(self.data[name] for name in self.results)):
+    def reset(self, program=None, threads=1):
+        """Variables as at the beginning; arena, local memory and where results go hold NaN.
+
+        Returns the bytes from the local memory of a thread to that of the next.
+        """
+        program = program or self.program
+        arena = Guarded(program.arena_bytes, self.at_end)
+        local = Guarded(program.local_bytes, self.at_end, threads)
+        kinds = {ARENA: arena, LOCAL: local}
+        self.own = {i: kinds[area.kind].memory for i, area in enumerate(program.areas) if area.kind in kinds}
+        for memory in (arena.memory, *local.pieces, *(self.data[name] for name in self.results)):
             memory.view(np.uint8)[...] = 0xFF
         for v, value in zip(self.variables, self.initial, strict=True):
             v.assign(value)
+        return local.stride
 
     def outcome(self):
         """Variables and results."""
@@ -144,8 +156,7 @@ class Training:
 
     def view(self, number):
         """The memory of a buffer, on this batch."""
-        memory = Memory(self.program, self.variables, self.data, {self.arena_number: self.arena})
-        return memory.view(number, 0, 0, SAMPLES)
+        return Memory(self.program, self.variables, self.data, self.own).view(number, 0, 0, SAMPLES)
 
     def run(self, executor, threads=1):
         """Run an executor on the batch; returns the size of the team."""
@@ -154,19 +165,24 @@ class Training:
         assert (run.batches, run.skipped) == (1, 0)
         return run.team
 
-    def native(self, steps):
-        """Steps of the program as a program in C."""
+    def native(self, program):
+        """An executor in C."""
+        return NativeExecutor(program, self.variables, stepwise=lambda: pytest.fail("everything here is finite"))
+
+    def alone(self, step):
+        """One of the steps as a program in C."""
         program = self.program.copy()
-        program.steps = steps
-        return NativeExecutor(program, self.variables)
+        ((sweep, _),) = (pair for pair in program.grouped() if pair[1][0] == step)
+        program.steps, program.sweeps = [step], [sweep]
+        return self.native(program)
 
 
 def check_step(training, step):
     """Run a step in C and compare its outputs with the reference on the same inputs."""
     row = OPS[step.op]
     ins = [None if i is None else training.view(i).copy() for i in step.ins]
-    training.run(training.native([step]))
-    if row.name == "check_finite":
+    training.run(training.alone(step))
+    if row.kind == "check":
         assert reference(row, ins, {})[0]
         return
     assert not step.epilogue or step.epilogue[0] in RISING
@@ -188,8 +204,31 @@ def test_every_step_is_within_its_tolerance_and_the_whole_is_its_steps(case, isa
     assert all(np.isfinite(array).all() for array in one_by_one)
     for threads in THREADS:
         training.reset()
-        assert training.run(training.native(training.program.steps), threads) == threads
+        assert training.run(training.native(training.program), threads) == threads
         assert all(map(same_bits, training.outcome(), one_by_one))
+
+
+@pytest.mark.parametrize(("at_end", "block"), [(False, None), (True, 2)])
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", CASES)
+def test_sweeps_give_the_bits_of_the_steps(case, isa, at_end, block, monkeypatch):
+    """With blocks as a fit has them, and with some that cut the rows of each thread."""
+    if block:
+        for size in ("BLOCK_BYTES", "BATCH_BLOCK", "WEIGHT_BLOCK"):
+            monkeypatch.setattr(sweeps, size, block)
+    training = Training(case, isa, at_end, monkeypatch)
+    swept = training.swept
+    assert {(None,), ()} < {sweep.shape for sweep in swept.sweeps} and swept.local_bytes
+    assert any(sweep.update and sweep.shape for sweep in swept.sweeps)
+    training.reset()
+    training.run(training.native(training.program))
+    stepwise = training.outcome()
+    for threads in THREADS:
+        stride = training.reset(swept, threads)
+        executor = training.native(swept)
+        executor.areas["per_thread"][[area.kind == LOCAL for area in swept.areas]] = stride
+        assert training.run(executor, threads) == threads
+        assert all(map(same_bits, training.outcome(), stepwise))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -209,7 +248,7 @@ def test_the_numpy_executor_computes_the_same_program(case, monkeypatch):
     training.reset()
     traced = iter(zip(*traces.values(), strict=True))
     for step in training.program.steps:
-        training.run(training.native([step]))
+        training.run(training.alone(step))
         if step.outs:
             (_, near), (same, exact) = next(traced)
             assert same is step
@@ -217,6 +256,37 @@ def test_the_numpy_executor_computes_the_same_program(case, monkeypatch):
                 distance, own = np.linalg.norm(a - b), np.finfo(np.float32).eps * np.linalg.norm(b)
                 assert np.linalg.norm(training.view(i) - b) <= 4 * distance + own, (step.label, step.op)
     assert next(traced, None) is None
+
+
+def test_a_run_refuses_sweeps_that_are_not_those_of_the_steps(monkeypatch):
+    """Before C, which trusts them."""
+    model = fastnn.Sequential([Dense(2, activation="softmax", input_shape=(3,)), Dense(2)])
+    executor = compile_program(model, "predict", 4, (None, 3), "float32")
+    data, one, calls, run = {"x": np.ones((4, 3), "f4"), "y": np.zeros((4, 2), "f4")}, np.zeros(1, np.int64), [], None
+    with monkeypatch.context() as patch:
+        run = _native.execute
+        patch.setattr(_native, "execute", lambda *args, **options: calls.append(args) or run(*args))
+        executor.run(data, one, one + 4)
+    ((isa, most_rows, _, _, *rest),) = calls
+    steps, whole = executor.steps, executor.sweeps
+    assert sum(whole["count"]) == len(steps) == 3
+
+    def refused(sweeps, steps=steps):
+        with pytest.raises(ValueError, match="sweeps"):
+            run(isa, most_rows, steps.view(np.uint8), np.concatenate(sweeps).view(np.uint8), *rest)
+
+    def sweep(first, count):
+        changed = whole[:1].copy()
+        changed["first"], changed["count"] = first, count
+        return changed
+
+    assert run(isa, most_rows, steps.view(np.uint8), np.concatenate([sweep(0, 1), sweep(1, 2)]).view(np.uint8), *rest)
+    for pairs in ([(1, 2)], [(0, 2)], [(0, 4)], [(0, 1), (2, 1)], [(0, 2), (1, 2)], [(1, 2), (0, 1)], [(-1, 4)]):
+        refused([sweep(*pair) for pair in pairs])
+    for pairs in ([(0, 3), (3, -1)], [(0, 4), (4, -1)], [(0, -1), (-1, 4)]):  # that add up, but for one below zero
+        refused([sweep(*pair) for pair in pairs])
+    refused([whole], steps[:-1])
+    refused([whole], np.concatenate([steps, steps[:1]]))
 
 
 def test_a_run_refuses_what_its_plan_is_not_for():

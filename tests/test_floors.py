@@ -18,7 +18,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["_native", "errors", "registry"],
     ["ops", "variable", "program", "config", "contention"],
-    ["record", "plan", "memory"],
+    ["record", "plan", "sweeps", "memory"],
     ["execute", "debug"],
     [
         "activations",
@@ -106,7 +106,7 @@ def disassembled(path):
 
 def test_no_avx_in_the_bridge_and_the_executor():
     """Code that runs before an instruction set is chosen must run on any machine."""
-    ours = re.compile(r"<(fnn_\w+|run_batches\S*|run_step\S*|PyInit\S*|__pyx\w*|__Pyx\w*)>:")
+    ours = re.compile(r"<(fnn_\w+|run_batches\S*|run_step\S*|run_sweep\S*|PyInit\S*|__pyx\w*|__Pyx\w*)>:")
     checked = 0
     for function in disassembled(_native.__file__):
         name = ours.search(function)
@@ -117,7 +117,7 @@ def test_no_avx_in_the_bridge_and_the_executor():
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86-64")
-@pytest.mark.parametrize("source", ["program.c", "threads.c", "limits.c", "dispatch.c", "isa/portable.c"])
+@pytest.mark.parametrize("source", ["program.c", "order.c", "threads.c", "limits.c", "dispatch.c", "isa/portable.c"])
 def test_no_avx_in_sources_compiled_without_isa_flags(source, tmp_path):
     compiler = shutil.which("cc")
     if not compiler or not (ROOT / "csrc").exists():

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from nets import THREADS, class_patterns, force, small_net, state
+from harness import ISAS
+from nets import THREADS, class_patterns, force, small_net, spy_on_calls, state
 
 import fastnn
-from fastnn import ops
+from fastnn import execute, ops
 from fastnn.errors import NonFiniteError
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense
-from fastnn.models import loop
+from fastnn.models import loop, training
 from fastnn.optimizers import SGD, RMSprop
 from fastnn.plan import plan
 from fastnn.record import Recorder
@@ -134,6 +135,115 @@ def test_an_overflow_that_numpy_does_not_meet_changes_nothing_either():
     assert state(model) == before
 
 
+# Batches whose gradients cannot be proved finite by the largest of their factors
+
+HUGE = np.float32(3e38)
+ROWS, BATCHES = 8, 9
+
+
+def unprovable(batches, nan=()):
+    """Data in which these batches have two rows of huge inputs that cancel each other, and others a NaN.
+
+    The weight of the first input is 1e-37, so that the predictions are about 30, and the mean absolute error has the
+    gradient 1 / 8 in both rows. The product of the largest factors, summed over the rows, is no float32.
+    """
+    x, _ = class_patterns(ROWS * BATCHES, width=6)
+    y = x[:, 1:2] - 0.5
+    x[:, 0] = 0
+    for batch in batches:
+        rows = ROWS * batch + np.array([2, 5])
+        x[rows, 0], y[rows] = (HUGE, -HUGE), -100
+    for batch in nan:
+        x[ROWS * batch + 1, 3] = np.nan
+    return x, y
+
+
+def fitted(x, y, policy, stepwise, monkeypatch, together=True):
+    """State, history and the step of the error, if there was one; and how many batches the careful plan took over."""
+    with monkeypatch.context() as patch:
+        if stepwise:
+            patch.setattr(
+                execute, "plan", lambda recorded, force, *args, **kwargs: plan(recorded, force, stepwise=True)
+            )
+        if together:
+            patch.setattr(training, "chunks", one_chunk)
+        calls = spy_on_calls(patch)
+        fastnn.set_random_seed(2)
+        model = fastnn.Sequential([Dense(1, input_shape=(6,), name="only")])
+        model.compile(SGD(0.05, momentum=0.5), "mae", metrics=["mse"])
+        kernel, bias = model.get_weights()
+        kernel[0] = 1e-37
+        model.set_weights([kernel, bias])
+        failed = None
+        try:
+            fit(model, x, y, epochs=2, on_nonfinite=policy)
+        except NonFiniteError as error:
+            failed = error.step, error.layer, str(error)
+        history = model.history.history if model.history else None
+        taken_over = sum(call.batches == 1 for call in calls) if together else None
+    assert np.isfinite(np.concatenate([w.ravel() for w in model.get_weights()])).all()
+    return (state(model), repr(history), failed), taken_over
+
+
+def one_chunk(samples, batch_size, single):
+    """In place of `chunks`: all batches in one call of C."""
+    starts = np.arange(0, samples, batch_size)
+    yield 0, samples, starts, np.minimum(batch_size, samples - starts)
+
+
+@pytest.mark.parametrize("threads", THREADS[:2])
+@pytest.mark.parametrize("policy", ["raise", "skip"])
+@pytest.mark.parametrize("nan", [(), (6,), (0, 3, 8), (1, 2)], ids=str)
+@pytest.mark.parametrize("batches", [(0,), (4,), (8,), (0, 1, 4, 5, 8), tuple(range(9))], ids=str)
+def test_batches_that_cannot_be_proved_finite(batches, nan, policy, threads, monkeypatch):
+    """They are trained on all the same, and give the bits of a plan that looks at the gradients themselves."""
+    force(monkeypatch, ISAS[0], threads)
+    x, y = unprovable(batches, nan)
+    stepwise, none = fitted(x, y, policy, True, monkeypatch)
+    swept, taken_over = fitted(x, y, policy, False, monkeypatch)
+    assert swept == stepwise
+    stops = min(nan, default=BATCHES) if policy == "raise" else BATCHES
+    epochs = 1 if policy == "raise" and nan else 2
+    careful = epochs * len({b for b in (*batches, *nan) if b < stops}) + (policy == "raise" and bool(nan))
+    assert (none, taken_over) == (0, careful)
+    assert (swept[2] and swept[2][0]) == (min(nan) if nan and policy == "raise" else None)
+    assert fitted(x, y, policy, False, monkeypatch, together=False)[0] == swept
+
+
+@pytest.mark.parametrize("force_threads", ["0", "1"])
+def test_what_comes_after_a_skipped_update_is_done(force_threads, monkeypatch):
+    """A metric may take longer than gradients and update; there it is behind them."""
+    monkeypatch.setenv("FASTNN_FORCE_THREADS", force_threads)
+
+    def spread(y_true, y_pred):
+        for _ in range(3):
+            y_pred = ops.tanh(y_pred - ops.mean(y_pred, axis=0))
+        return ops.mean(ops.square(y_pred), axis=-1)
+
+    def trained(step_by_step):
+        with monkeypatch.context() as patch:
+            if step_by_step:
+                patch.setattr(execute, "plan", lambda recorded, force, *_, **__: plan(recorded, force, stepwise=True))
+            model = fastnn.Sequential([Scale(input_shape=(20,))])
+            model.compile(SGD(0.1), "mse", metrics=[spread])
+            history = model.fit(X, poisoned_targets, batch_size=BATCH, verbose=0, on_nonfinite="skip", shuffle=False)
+            return state(model), repr(history.history)
+
+    poisoned_targets = X.copy()
+    poisoned_targets[BATCH * BAD + 1] = np.nan
+    assert trained(False) == trained(True)
+
+
+class Scale(fastnn.layers.Layer):
+    """A factor for each feature, whose gradient is no product of matrices."""
+
+    def build(self, input_shape):
+        self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+
+    def call(self, x):
+        return x * self.factor
+
+
 @pytest.mark.parametrize("executor", [NativeExecutor, NumpyExecutor])
 def test_a_check_stops_nothing_where_there_is_no_update(executor):
     recorder = Recorder(rows=2)
@@ -142,6 +252,9 @@ def test_a_check_stops_nothing_where_there_is_no_update(executor):
     recorder.output(ops.relu(x), "y")
     data = {"x": np.array([[np.nan], [1], [2]], np.float32), "y": np.zeros((3, 1), np.float32)}
     iteration = np.zeros(1, np.int64)
-    run = executor(plan(recorder.program()), []).run(data, np.array([0, 2]), np.array([2, 1]), iteration=iteration)
+    stepwise = executor is NumpyExecutor  # which looks at the memory between steps
+    run = executor(plan(recorder.program(), stepwise=stepwise), []).run(
+        data, np.array([0, 2]), np.array([2, 1]), iteration=iteration
+    )
     assert (run.batches, run.skipped, iteration[0]) == (2, 0, 0)
     np.testing.assert_array_equal(data["y"], data["x"])

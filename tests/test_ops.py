@@ -78,6 +78,7 @@ class Recording:
                 self.kinds[f"y{i}"] = ROWS if batched(symbol.shape) else STEP
                 recorder.output(symbol, f"y{i}", self.kinds[f"y{i}"])
         self.program = plan(recorder.program(), force_threads=True)
+        self.stepwise = plan(recorder.program(), force_threads=True, stepwise=True)
 
     def _bind(self, name, shape, array):
         if not batched(shape):
@@ -95,8 +96,9 @@ class Recording:
         assert executor.run(self.data | results, FIRST, COUNTS, **kwargs).batches == 2
         return list(results.values())
 
-    def native(self, isa=ISAS[0], threads=1):
-        return self.run(NativeExecutor(self.program, self.recorder.variables, isa), threads=threads)
+    def native(self, isa=ISAS[0], threads=1, stepwise=False):
+        program = self.stepwise if stepwise else self.program
+        return self.run(NativeExecutor(program, self.recorder.variables, isa), threads=threads)
 
     def at_once(self, arrays, xp):
         """The result computed with a namespace's functions of arrays."""
@@ -128,7 +130,7 @@ def check(function, shapes, monkeypatch):
     variables = [x if batched(s) else Variable(x, dtype="float64") for x, s in zip(exact.arrays, shapes, strict=True)]
     np.testing.assert_allclose(exact.at_once(variables, ops), want, rtol=1e-12, atol=1e-14)
 
-    oracle, sizes = NumpyExecutor(exact.program, exact.recorder.variables, "float64"), []
+    oracle, sizes = NumpyExecutor(exact.stepwise, exact.recorder.variables, "float64"), []
     oracle.trace = lambda step, outs: sizes.extend(np.abs(out).max(initial=0) for out in outs)
     results = exact.run(oracle)
     np.testing.assert_allclose(results[0], want, rtol=1e-12, atol=1e-12)
@@ -138,7 +140,7 @@ def check(function, shapes, monkeypatch):
     native = Recording(function, shapes, "float32")
     with monkeypatch.context() as patch:
         patch.setenv("FASTNN_DEBUG", "3")  # refuses a step beyond its tolerance: tests/test_debug.py
-        first = native.native()
+        first = native.native(stepwise=True)
     for isa in ISAS:
         for threads in THREADS[:3] if isa == ISAS[0] else THREADS[:2][-1:]:
             assert all(map(same_bits, native.native(isa, threads), first)), (isa, threads)

@@ -1,7 +1,8 @@
 """Plans: the text of a small one, what each pass of the planner does, and what no plan may do.
 
 The plans of random programs are checked by other means than the planner uses: memory by noting for each
-byte whose it is, barriers pair by pair, and values against a plan that does nothing clever.
+byte whose it is, barriers pair by pair, rows by where their bytes lie, and values against a plan that does nothing
+clever.
 """
 
 import itertools
@@ -12,17 +13,17 @@ import pytest
 from harness import same_bits
 
 import fastnn
-from fastnn import ops
+from fastnn import ops, sweeps
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense, Dropout
-from fastnn.ops.table import OPS
+from fastnn.ops.table import OPS, concrete
 from fastnn.optimizers import SGD, Optimizer
 from fastnn.plan import place_views, plan, resolve_views
-from fastnn.program import ALIGNMENT, ARENA, ROWS, STEP, Area
+from fastnn.program import ALIGNMENT, ARENA, LOCAL, ROWS, STEP, Area, Sweep
 from fastnn.record import Recorder
 from fastnn.variable import Variable
 
-GOLDEN = """\
+SWEPT = """\
 25 steps, 1 segment in C, 9 sweeps, 3 phases, 2 barriers; on 8 rows 2,332 FLOPs, 3,796 bytes; arena 704 bytes, local 98,304 bytes
 phase  sweep  rows        threads  operation                                         layer   FLOPs  bytes  arrays
     1  1      batch by 8  shared   gather                                                        0    320  x[Bx4], order[B] -> @0[Bx4]
@@ -51,10 +52,43 @@ phase  sweep  rows        threads  operation                                    
     3  8U     3 by 3      shared   sgd                                               hidden     12     40  hidden/bias[3]*, @576[3], -, learning rate[1]  momentum=0.0 nesterov=0
        9U     2 by 2      shared   sgd                                               output      8     28  output/bias[2]*, @640[2], -, learning rate[1]  momentum=0.0 nesterov=0"""  # noqa: E501
 
+STEPWISE = """\
+27 steps, 1 segment in C, 27 sweeps, 27 phases, 26 barriers; on 8 rows 2,282 FLOPs, 3,504 bytes; arena 768 bytes, local 0 bytes
+phase  sweep  rows  threads  operation                                         layer   FLOPs  bytes  arrays
+    1  1      -     shared   gather                                                        0    320  x[Bx4], order[B] -> @0[Bx4]
+    2  2      -     shared   dense+relu                                        hidden    192    284  @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
+    3  3      -     shared   dropout                                           drop      384    192  @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+    4  4      -     shared   dense                                             output     96    192  @256[Bx3], output/kernel[3x2], output/bias[2] -> @384[Bx2]
+    5  5      -     shared   gather_int32                                                  0    128  y labels[B], order[B] -> @576[B]
+    6  6      -     shared   sparse_categorical_crossentropy_from_logits                 480    192  @384[Bx2], @576[B] -> @640[B], @448[Bx2]
+    7  7      -     1        weighted_sum                                                 24     48  @640[B], - -> loss[2]
+    8  8      -     shared   argmax_equals                                                32    128  @448[Bx2], @576[B] -> @384[B]
+    9  9      -     1        weighted_sum                                                 24     48  @384[B], - -> metric accuracy[2]
+   10  10     -     shared   mean_seed                                                     8     64  @640[B], - -> @384[B]  mean=1
+   11  11     -     shared   sparse_categorical_crossentropy_from_logits_grad             32    192  @384[B], @448[Bx2], @576[B] -> @512[Bx2]
+   12  12     -     shared   dense_grad_input                                  output     96    184  @512[Bx2], output/kernel[3x2] -> @384[Bx3]
+   13  13     -     shared   dense_grad_kernel                                 output     96    184  @256[Bx3], @512[Bx2] -> @576[3x2]
+   14  14     -     shared   dense_grad_bias                                   output     16     72  @512[Bx2] -> @704[2]
+   15  15     -     shared   dropout                                           drop      384    192  @384[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+   16  16     -     shared   relu_grad                                         hidden     48    288  @256[Bx3], @128[Bx3] -> @384[Bx3]
+   17  17     -     shared   dense_grad_kernel                                 hidden    192    272  @0[Bx4], @384[Bx3] -> @128[4x3]
+   18  18     -     shared   dense_grad_bias                                   hidden     24    108  @384[Bx3] -> @0[3]
+   19  19     -     shared   check_finite                                                 16     32  @640[B]
+   20  20     -     shared   check_finite                                      hidden     24     48  @128[4x3]
+   21  21     -     shared   check_finite                                      hidden      6     12  @0[3]
+   22  22     -     shared   check_finite                                      output     12     24  @576[3x2]
+   23  23     -     shared   check_finite                                      output      4      8  @704[2]
+   24  24U    -     shared   sgd                                               hidden     48    148  hidden/kernel[4x3]*, @128[4x3], -, learning rate[1]  momentum=0.0 nesterov=0
+   25  25U    -     shared   sgd                                               hidden     12     40  hidden/bias[3]*, @0[3], -, learning rate[1]  momentum=0.0 nesterov=0
+   26  26U    -     shared   sgd                                               output     24     76  output/kernel[3x2]*, @576[3x2], -, learning rate[1]  momentum=0.0 nesterov=0
+   27  27U    -     shared   sgd                                               output      8     28  output/bias[2]*, @704[2], -, learning rate[1]  momentum=0.0 nesterov=0"""  # noqa: E501
 
-def test_the_plan_of_a_two_layer_net(monkeypatch):
+
+@pytest.mark.parametrize(("debug", "golden"), [("0", SWEPT), ("3", STEPWISE)])
+def test_the_plan_of_a_two_layer_net(debug, golden, monkeypatch):
     """The text shows in a review what a change of planner, layers or optimizers does to a plan."""
     monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
+    monkeypatch.setenv("FASTNN_DEBUG", debug)
     model = fastnn.Sequential(
         [
             Dense(3, activation="relu", input_shape=(4,), name="hidden"),
@@ -63,7 +97,7 @@ def test_the_plan_of_a_two_layer_net(monkeypatch):
         ]
     )
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    assert model.describe(batch_size=8) == GOLDEN
+    assert model.describe(batch_size=8) == golden
 
 
 # The passes, one by one
@@ -74,8 +108,9 @@ def recorder():
     return Recorder(rows=10)
 
 
-def planned(recorder, **options):
-    program = plan(recorder.program(), **options)
+def planned(recorder, stepwise=True, **options):
+    """A plan, by default one with the steps in the order of the recording, and what its steps do."""
+    program = plan(recorder.program(), stepwise=stepwise, **options)
     return program, [step.op for step in program.steps]
 
 
@@ -285,7 +320,12 @@ def test_results_are_written_where_they_are_assigned(name, recorder, monkeypatch
         function(v, u, recorder.rows_input("x", (3, 3)))
     program, names = planned(recorder)
     assert names == wanted
-    for executor in (NativeExecutor(program, recorder.variables), NumpyExecutor(program, recorder.variables)):
+    swept, _ = planned(recorder, stepwise=False, force_threads=True)
+    for executor in (
+        NativeExecutor(program, recorder.variables),
+        NativeExecutor(swept, recorder.variables),
+        NumpyExecutor(program, recorder.variables),
+    ):
         v.assign(start[0])
         u.assign(start[1])
         one = np.zeros(1, np.int64)
@@ -294,11 +334,16 @@ def test_results_are_written_where_they_are_assigned(name, recorder, monkeypatch
 
 
 def test_memory_is_used_again(recorder):
+    """Eight results between nine steps, two alive at a time; in a sweep there is one block of rows of each."""
     y = recorder.rows_input("x", (16,))
     for _ in range(9):
         y = ops.softmax(y)
     recorder.output(y, "y")
-    assert planned(recorder)[0].arena_bytes == 2 * 10 * 16 * 4  # eight results between nine steps, two alive
+    program, _ = planned(recorder)
+    assert (program.arena_bytes, program.local_bytes) == (2 * 10 * 16 * 4, 0)
+    program, _ = planned(recorder, stepwise=False, force_threads=True)
+    (sweep,) = program.sweeps
+    assert (program.arena_bytes, program.local_bytes) == (0, 2 * sweep.block * 16 * 4)
 
 
 @pytest.mark.parametrize("rows", [2**59, 2**60, 2**61, 2**62, 2**64])
@@ -311,13 +356,24 @@ def test_arrays_beyond_any_memory_are_refused(rows):
 
 
 def test_cheap_steps_are_done_by_one_thread_without_barriers():
-    for rows, threads in ((10, 1), (10_000, 2)):
+    for rows, options, shape in ((10, {}, ()), (10_000, {}, (None,)), (10, {"force_threads": True}, (None,))):
         recorder = Recorder(rows)
         recorder.output(ops.softmax(dense(recorder.rows_input("x", (16,)), 16)), "y")
-        program, _ = planned(recorder)
-        assert [step.serial for step in program.steps] == 2 * [threads == 1]
-        assert [step.barrier for step in program.steps] == [False, threads > 1]
-    assert not any(step.serial for step in planned(recorder, force_threads=True)[0].steps)
+        (sweep,) = planned(recorder, stepwise=False, **options)[0].sweeps
+        assert (sweep.count, sweep.shape, sweep.serial, sweep.barrier) == (2, shape, not shape, False)
+        sweeps = planned(recorder, **options)[0].sweeps
+        assert [(s.count, s.shape, s.serial) for s in sweeps] == 2 * [(1, (), not shape)]
+        assert [s.barrier for s in sweeps] == [False, bool(shape)]
+
+
+def test_small_sweeps_of_a_phase_are_left_to_different_threads():
+    recorder = Recorder(1000)
+    x = recorder.rows_input("x", (32,))
+    for i in range(3):
+        recorder.output(ops.sum(ops.tanh(x * float(i)), axis=0), f"y{i}", STEP)
+    program, _ = planned(recorder, stepwise=False)
+    leaders = [sweep.leader for sweep in program.sweeps if sweep.serial]
+    assert leaders == [0, 1, 2]
 
 
 def test_threads_meet_before_memory_that_a_view_shows_is_used_again(recorder):
@@ -329,7 +385,63 @@ def test_threads_meet_before_memory_that_a_view_shows_is_used_again(recorder):
     program, names = planned(recorder, force_threads=True)
     first, second = (program.buffers[program.steps[i].outs[0]] for i in (0, 2))
     assert names == ["exponential", "tanh", "exponential", "softmax"] and first.offset == second.offset
-    assert [step.barrier for step in program.steps] == [False, True, True, True]
+    assert [sweep.barrier for sweep in program.sweeps] == [False, True, True, True]
+    program, _ = planned(recorder, stepwise=False, force_threads=True)
+    assert sum(sweep.barrier for sweep in program.sweeps) == 1
+    check_memory(program)
+    check_barriers(program)
+
+
+STRIDED = {  # functions of x, an input of shape (batch, 6, 5), and w (40, 6)
+    "over the first axis": lambda x, w: ops.sum(w, axis=0),
+    "of one row": lambda x, w: ops.sum(ops.exp(w[:, 2:3]), axis=0),
+    "along the columns of one row": lambda x, w: ops.sum(ops.transpose(w)[:1] * 3, axis=1),
+    "along the columns of one row where it lies": lambda x, w: ops.sum(ops.transpose(w)[:1], axis=1),
+    "of the only row": lambda x, w: ops.sum(ops.transpose(ops.reshape(w, (6, 40, 1)), (2, 1, 0)), axis=(1, 2)),
+    "along columns": lambda x, w: ops.sum(ops.transpose(w), axis=1),
+    "of the batch over its rows": lambda x, w: ops.mean(ops.tanh(x), axis=(0, 2)),
+    "in each row of the batch": lambda x, w: ops.sum(ops.tanh(x)[:, ::2], axis=1),
+    "all": lambda x, w: ops.mean(x) + ops.sum(w),
+    "largest": lambda x, w: ops.max(ops.tanh(x), axis=0),
+    "a lone vector": lambda x, w: ops.softmax(w[0] * 2),
+    "a vector and a square": lambda x, w: ops.dense(w[0], w[:6], w[7]),
+    "gradient of a vector": lambda x, w: ops.dense_grad_input(w[0] * 2, w[:6]),
+    "stacks of rows": lambda x, w: ops.softmax(ops.dense(ops.reshape(w, (8, 5, 6)), w[:6])),
+    "stacks of rows of a batch": lambda x, w: ops.softmax(ops.dense(x * 2, w[:5], w[7])),
+    "random stacks": lambda x, w: ops.dropout(ops.reshape(w, (8, 5, 6)), rate=0.4, stream=3),
+    "random stacks of a batch": lambda x, w: ops.dropout(
+        ops.dropout(x, rate=0.4, stream=3) + w[7, :5], rate=0.2, stream=4
+    ),
+    "turned rows": lambda x, w: ops.exp(ops.transpose(w) * 2) + ops.transpose(w)[::-1],
+    "rows of a longer array": lambda x, w: ops.tanh(ops.exp(w)[::2]) * ops.exp(w)[:20],
+    "a row for all": lambda x, w: ops.exp(w) * ops.tanh(w[3:4]) - ops.sum(ops.exp(w), axis=1, keepdims=True),
+    "of a slice": lambda x, w: ops.sum(x[:, 1:2, ::2], axis=(0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STRIDED)
+def test_sweeps_of_arrays_of_any_shape(name, recorder, monkeypatch):
+    """The bits of steps, for any axes and strides; rows that are cut keep the order of a sum."""
+    w = Variable(np.random.default_rng(1).standard_normal((40, 6)))
+    with recorder:
+        y = STRIDED[name](recorder.rows_input("x", (6, 5)), w)
+        recorder.output(y, "y", ROWS if y.shape[:1] == (None,) else STEP)
+    x = np.random.default_rng(2).standard_normal((10, 6, 5)).astype(np.float32)
+    one, found = np.zeros(1, np.int64), []
+    for block in (None, 1, 2):
+        if block:
+            for size in ("BLOCK_BYTES", "BATCH_BLOCK", "WEIGHT_BLOCK"):
+                monkeypatch.setattr(sweeps, size, block)
+        for stepwise in (True, False):
+            program, _ = planned(recorder, stepwise, force_threads=True)
+            check_memory(program)
+            check_barriers(program)
+            for threads in (1, 2, 3):
+                shape = y.shape[1:] if y.shape[:1] == (None,) else y.shape
+                data = {"x": x, "y": np.full((10 if y.shape[:1] == (None,) else 1, *shape), 7, np.float32)}
+                NativeExecutor(program, recorder.variables).run(data, one, one + 10, threads=threads)
+                found.append(data["y"])
+    assert all(same_bits(found[0], other) for other in found)
 
 
 # Random programs
@@ -422,19 +534,25 @@ def random_recording(seed):
     gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
     for name in OUTPUTS:
         recorder.output(pick(known), name)
+    if seed % 4 > 1:
+        for symbol in (losses[-1] if losses else known[-1], *gradients):
+            ops.check_finite(symbol)
     optimizer = Turning(0.1) if seed % 2 else SGD(momentum=0.9)
     optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
     return recorder
 
 
-def touched(program, numbers):
-    """The memory of buffers: (number of the root, area, first byte, end)."""
+def touched(program, sweep, numbers):
+    """The memory of buffers: (number of the root, area, first byte, end); of a block of rows in local memory."""
     for i in numbers:
         if i is not None:
             b = program.buffers[i]
             root = i if b.root is None else b.root
             b = program.buffers[root]
-            yield root, b.area, b.offset, b.offset + b.nbytes(program.rows)
+            size = b.nbytes(program.rows)
+            if program.areas[b.area].kind == LOCAL:
+                size = sweep.block * math.prod(b.shape[1:]) * np.dtype(b.dtype).itemsize
+            yield root, b.area, b.offset, b.offset + size
 
 
 def overlap(a, b):
@@ -442,29 +560,77 @@ def overlap(a, b):
 
 
 def check_memory(program):
-    """Whoever reads a buffer of the arena finds all of its bytes as they were last written for it."""
-    owner, arena = np.full(program.arena_bytes, -1), len(program.areas) - 1
-    assert program.areas[arena].kind == ARENA
-    for step in program.steps:
-        ins, outs = ([t for t in touched(program, numbers) if t[1] == arena] for numbers in (step.ins, step.outs))
-        for root, _, low, high in ins:
-            assert low % ALIGNMENT == 0 and (owner[low:high] == root).all(), step
-        for out in outs:
-            root, _, low, high = out
-            assert high <= program.arena_bytes and not any(overlap(out, read) for read in ins), step
-            owner[low:high] = root
+    """Whoever reads a buffer of the arena or of local memory finds all of its bytes as they were last written for it.
+
+    What a sweep finds in local memory is what other sweeps, and its own last block, left there.
+    """
+    arena, local = (next(i for i, area in enumerate(program.areas) if area.kind == kind) for kind in (ARENA, LOCAL))
+    owners = {arena: np.full(program.arena_bytes, -1), local: np.full(program.local_bytes, -1)}
+    for sweep, steps in program.grouped():
+        owners[local][:] = -1
+        for step in steps:
+            ins, outs = (
+                [t for t in touched(program, sweep, numbers) if t[1] in owners] for numbers in (step.ins, step.outs)
+            )
+            for root, area, low, high in ins:
+                assert low % ALIGNMENT == 0 and (owners[area][low:high] == root).all(), step
+            for out in outs:
+                root, area, low, high = out
+                assert high <= len(owners[area]) and not any(overlap(out, read) for read in ins), step
+                owners[area][low:high] = root
+
+
+def rowwise(program, step):
+    """The roots of which a row of the step touches the bytes of the same row only."""
+    shapes = [None if i is None else program.buffers[i].shape for i in step.ins]
+    outs = [program.buffers[i].shape for i in step.outs] or shapes[:1]
+    axes = OPS[step.op].access(shapes, outs, **step.attrs)
+    good, bad = set(step.outs), set()
+    for i, axis in zip(step.ins, axes, strict=True):
+        if i is not None:
+            b = program.buffers[i]
+            root = program.buffers[i if b.root is None else b.root]
+            whole, shape = concrete(root.shape, program.rows), concrete(b.shape, program.rows)
+            memory = np.empty(math.prod(whole), root.dtype)
+            begin, each = memory.ctypes.data, memory.nbytes // max(whole[0], 1) if whole else 0
+            strides, offset = (b.layout.strides, b.layout.offset) if b.layout else (None, 0)
+            view = (
+                np.lib.stride_tricks.as_strided(
+                    memory[offset:], shape, strides and [n * memory.itemsize for n in strides]
+                )
+                if strides
+                else memory.reshape(shape)
+            )
+            same = axis == 0 and shape[:1] == whole[:1]
+            for r in range(shape[0] if same else 0):
+                low, high = np.lib.array_utils.byte_bounds(view[r : r + 1])
+                same = same and begin + r * each <= low and high <= begin + (r + 1) * each
+            (good if same else bad).add(i if b.root is None else b.root)
+    return good - bad
 
 
 def check_barriers(program):
     """Between two barriers no thread writes what another one reads or writes."""
-    phase = []
-    for step in program.steps:
-        reads, writes = list(touched(program, step.ins)), list(touched(program, step.outs))
-        phase = [] if step.barrier else phase
-        for serial, other_reads, other_writes in phase:
-            pairs = [*itertools.product(reads + writes, other_writes), *itertools.product(writes, other_reads)]
-            assert (serial and step.serial) or not any(overlap(*pair) for pair in pairs), step
-        phase.append((step.serial, reads, writes))
+    phase, checking, updating = [], False, False
+    for number, (sweep, steps) in enumerate(program.grouped()):
+        phase, checking = ([], False) if sweep.barrier else (phase, checking)
+        updating |= sweep.update
+        for step in steps:
+            check = OPS[step.op].kind == "check"
+            checking |= check
+            assert not (updating and check) and not (sweep.update and checking) and step.update == sweep.update
+            apart = rowwise(program, step) if sweep.shape else set()
+            reads, writes = (
+                [t for t in touched(program, sweep, numbers) if program.areas[t[1]].kind != LOCAL]
+                for numbers in (step.ins, step.outs)
+            )
+            for other, sweep_there, apart_there, reads_there, writes_there in phase:
+                pairs = [*itertools.product(reads + writes, writes_there), *itertools.product(writes, reads_there)]
+                one_thread = sweep.serial and sweep_there.serial and sweep.leader == sweep_there.leader
+                for a, b in pairs:
+                    own_rows = number == other and a[0] == b[0] and a[0] in apart & apart_there
+                    assert one_thread or own_rows or not overlap(a, b), step
+            phase.append((number, sweep, apart, reads, writes))
 
 
 def naive(recorded):
@@ -477,12 +643,11 @@ def naive(recorded):
             buffer.area, buffer.offset = len(program.areas) - 1, program.arena_bytes
             program.arena_bytes += -(-buffer.nbytes(program.rows) // ALIGNMENT) * ALIGNMENT
     place_views(program)
-    for step in program.steps:
-        step.barrier, step.serial = True, OPS[step.op].serial
+    program.sweeps = [Sweep(1, barrier=True, serial=OPS[s.op].serial, update=s.update) for s in program.steps]
     return program
 
 
-def results(program, recorder, rows):
+def results(program, recorder, rows, stepwise):
     """Outputs and variables after two batches in C, on three threads, from the same beginning."""
     rng = np.random.default_rng(1)
     data = {"x": rng.standard_normal((2 * rows, 8)).astype(np.float32)}
@@ -491,37 +656,56 @@ def results(program, recorder, rows):
     data |= {a.name: np.zeros((2 * rows, *a.shape[1:]), a.dtype) for a in program.areas if a.name in OUTPUTS}
     before = [v.numpy() for v in recorder.variables]
     first = np.array([0, rows])
-    run = NativeExecutor(program, recorder.variables).run(data, first, first * 0 + rows, seed=4, threads=3)
+    executor = NativeExecutor(program, recorder.variables, stepwise=lambda: stepwise)
+    run = executor.run(data, first, first * 0 + rows, seed=4, on_nonfinite="skip", threads=3)
     after = [v.numpy() for v in recorder.variables]
     for v, value in zip(recorder.variables, before, strict=True):
         v.assign(value)
     assert run.batches == 2
-    return [*after, *(data[name] for name in OUTPUTS)]
+    return [*after, *(data[name] for name in OUTPUTS), np.array(run.skipped)]
 
 
+@pytest.mark.parametrize("block", [None, 3])
 @pytest.mark.parametrize("seed", range(40))
-def test_plans_of_random_programs(seed):
+def test_plans_of_random_programs(seed, block, monkeypatch):
+    """In sweeps, with blocks as usual or of few rows, step by step, and without any cleverness."""
+    if block:
+        for size in ("BLOCK_BYTES", "BATCH_BLOCK", "WEIGHT_BLOCK"):
+            monkeypatch.setattr(sweeps, size, block)
     recorder = random_recording(seed)
     recorded = recorder.program()
-    clever, plain = plan(recorded, force_threads=True), naive(recorded)
-    for program in (clever, plan(recorded)):
+    swept, stepwise, plain = plan(recorded, True), plan(recorded, True, stepwise=True), naive(recorded)
+    plans = [swept, stepwise, plan(recorded)] + [plan(recorded, stepwise=True)] * (block is None)
+    for program in plans:
         check_memory(program)
         check_barriers(program)
-    assert clever.arena_bytes < plain.arena_bytes and len(clever.steps) < len(plain.steps)
+    assert stepwise.arena_bytes < plain.arena_bytes and len(stepwise.steps) < len(plain.steps)
+    assert sum(s.barrier for s in swept.sweeps) < sum(s.barrier for s in stepwise.sweeps)
     for rows in (recorder.rows, recorder.rows - 1):
-        assert all(map(same_bits, results(clever, recorder, rows), results(plain, recorder, rows)))
+        wanted = results(plain, recorder, rows, stepwise)
+        for program in plans:
+            assert all(map(same_bits, results(program, recorder, rows, stepwise), wanted))
 
 
-def test_the_checks_notice_a_wrong_plan():
-    program = plan(random_recording(0).program(), force_threads=True)
-    barriers = [step for step in program.steps if step.barrier]
-    assert barriers
-    for step in barriers:
-        step.barrier = False
-        with pytest.raises(AssertionError):
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_the_checks_notice_a_wrong_plan(stepwise):
+    program = plan(random_recording(0).program(), True, stepwise)
+    meetings = [sweep for sweep in program.sweeps if sweep.barrier]
+    assert meetings
+    found = 0
+    for sweep in meetings:
+        sweep.barrier = False
+        try:
             check_barriers(program)
-        step.barrier = True
-    for buffer in program.buffers:
-        buffer.offset = 0
-    with pytest.raises(AssertionError):
-        check_memory(program)
+        except AssertionError:
+            found += 1
+        sweep.barrier = True
+    assert 0 < found <= len(meetings) and (stepwise or found == len(meetings))  # step by step all meet, needed or not
+    for kind in (ARENA, LOCAL):
+        wrong = program.copy()
+        own = [b for b in wrong.buffers if b.area is not None and wrong.areas[b.area].kind == kind]
+        for buffer in own:
+            buffer.offset = 0
+        if own:
+            with pytest.raises(AssertionError):
+                check_memory(wrong)

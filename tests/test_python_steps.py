@@ -160,7 +160,7 @@ def test_inputs_are_read_only_views_of_the_memory_itself():
     fit(model, epochs=1)
     model.predict(X, batch_size=20)
     w = model.layers[2].w.value
-    memory = [array for e in model._executors.values() for own, _ in e._workspaces for array in own.values()]
+    memory = [array for e in model._executors.values() for _, own, _ in e._workspaces for array in own.values()]
     assert [x.shape for x, _ in seen] == [(16, 8), (16, 8), (13, 8), (20, 8), (20, 8), (5, 8)]
     for x, weight in seen:
         assert x.dtype == np.float32 and inside(x, memory) and np.shares_memory(weight, w)

@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from fastnn import execute
 from fastnn.ops import philox
 from fastnn.ops.philox import PERMUTATION_STREAM, permutation, philox4x32, random_bits
 
@@ -156,3 +157,22 @@ def test_permutation_of_equal_keys_keeps_their_order(monkeypatch):
     order = philox.permutation(3000, seed=1, epoch=0)
     keys = (np.arange(3000) % 3).astype(np.int64) * 10 + np.arange(3000, 6000) % 3
     assert np.array_equal(order, np.argsort(keys, kind="stable"))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 63, 64, 65, 127, 1000, 4097, 300_007])
+def test_c_gives_the_same_permutations(n):
+    """300007 numbers have some equal high words."""
+    for seed in (0, 1, 2**32 - 1, 2**32, 2**63 + 5, 2**64 - 1):
+        for epoch in (0, 1, 2**32 - 1, 2**32, 2**32 + 3) if n < 1000 else (0, 5):
+            order = execute.permutation(n, seed, epoch)
+            assert order.dtype == np.int64
+            np.testing.assert_array_equal(order, permutation(n, seed, epoch))
+
+
+def test_c_sorts_by_the_low_words_where_high_words_are_equal():
+    n, seed, epoch = 300_007, 7, 3
+    high, low = random_bits(2, n, seed, PERMUTATION_STREAM, epoch)
+    order = execute.permutation(n, seed, epoch)
+    equal = np.flatnonzero(high[order[1:]] == high[order[:-1]])
+    assert len(equal) >= 5 and (order[equal] > order[equal + 1]).any()
+    assert (low[order[equal]] < low[order[equal + 1]]).all()

@@ -16,9 +16,10 @@ from harness import (
     reference,
     same_bits,
     shifted,
+    ways,
 )
 
-from fastnn import _native, ops
+from fastnn import _native, ops, sweeps
 from fastnn.execute import NumpyExecutor
 from fastnn.ops.table import OPS
 from fastnn.plan import plan
@@ -58,14 +59,14 @@ def test_kernel_agrees_with_the_reference_in_float64(name, isa):
     compared = 0
     for row, args, attrs in examples(name):
         got, wanted = kernel(row, args, attrs, isa), reference(row, args, attrs)
-        if row.name == "check_finite":
+        if row.kind == "check":
             continue
         for g, w, bound in zip(got, wanted, bounds(row, args, attrs, wanted), strict=True):
             assert g.shape == w.shape
             error = np.abs(g.astype(np.float64) - w)
             assert (error <= bound).all(), (args, attrs, float(np.max(error - bound)))
             compared += g.size
-    assert compared or name == "check_finite"
+    assert compared or row.kind == "check"
 
 
 @pytest.mark.parametrize("name", KERNEL_ROWS)
@@ -77,6 +78,25 @@ def test_bits_do_not_depend_on_threads_isa_or_alignment(name):
                 for offset in (0, 1) if threads == 2 else (0,):
                     again = kernel(row, args, attrs, isa, threads, lambda a, k=offset: shifted(a, k))
                     assert all(map(same_bits, first, again)), (isa, threads, offset)
+
+
+@pytest.mark.parametrize("name", KERNEL_ROWS)
+def test_bits_do_not_depend_on_the_blocks_of_rows_that_a_kernel_gets(name, monkeypatch):
+    """A row with a rule of access gets all of the rows of a thread, or some of them at a time."""
+    swept = set()
+    for row, args, attrs in examples(name, SHAPES[1::2]):
+        first = kernel(row, args, attrs)
+        for way in ways(row, args, attrs)[1:]:
+            for block in (1, 3, None):
+                with monkeypatch.context() as patch:
+                    if block:
+                        for size in ("BLOCK_BYTES", "BATCH_BLOCK", "WEIGHT_BLOCK"):
+                            patch.setattr(sweeps, size, block)
+                    for isa, threads in [*((isa, 2) for isa in ISAS), (ISAS[0], 1), (ISAS[0], 3)]:
+                        again = kernel(row, args, attrs, isa, threads, lambda a: shifted(a, 1), way=way)
+                        assert all(map(same_bits, first, again)), (way, block, isa, threads)
+            swept.add(way)
+    assert bool(swept) == (OPS[name].access is not None and not OPS[name].view and not OPS[name].serial)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -102,7 +122,7 @@ def test_all_shapes(name, isa):
         first = kernel(row, args, attrs, ISAS[0])
         for threads in (1, 2, 3, 4):
             assert all(map(same_bits, first, kernel(row, args, attrs, isa, threads)))
-        if row.name != "check_finite":
+        if row.kind != "check":
             wanted = reference(row, args, attrs)
             for g, w, bound in zip(first, wanted, bounds(row, args, attrs, wanted), strict=True):
                 assert (np.abs(g - w) <= bound).all()
@@ -179,7 +199,7 @@ def run_float64(record, arrays):
     for i, out in enumerate(outs):
         recorder.output(out, f"out{i}", STEP)
         data[f"out{i}"] = np.zeros((1, *out.shape), out.dtype)
-    executor = NumpyExecutor(plan(recorder.program()), recorder.variables, "float64")
+    executor = NumpyExecutor(plan(recorder.program(), stepwise=True), recorder.variables, "float64")
     one = np.zeros(1, np.int64)
     executor.run(data, one, one + 1)
     return [data[f"out{i}"][0] for i in range(len(outs))]

@@ -82,11 +82,11 @@ def test_each_call_has_a_workspace_of_its_own(monkeypatch):
     model, execute, used, meeting = small_net(), NativeExecutor._execute, [], threading.Barrier(3)
     wanted = model.predict(X, 600).tobytes()
 
-    def watched(self, call, steps, **options):
+    def watched(self, call, *lowered, **options):
         arena = [area.kind for area in self.program.areas].index(ARENA)
         used.append((int(call.areas["base"][arena]), call.workspace.ctypes.data))
         meeting.wait(60)  # until all have begun
-        return execute(self, call, steps, **options)
+        return execute(self, call, *lowered, **options)
 
     monkeypatch.setattr(NativeExecutor, "_execute", watched)
     assert in_threads(3, lambda number: model.predict(X, 600).tobytes()) == [wanted] * 3

@@ -55,6 +55,7 @@ INLINE uint32x4_t mulhi_u32(uint32x4_t x, uint32x4_t y)
     return vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high)); /* the odd halves: little-endian */
 }
 INLINE vi vi_mulhi(vi x, vi y) { return QUAD2(vi, mulhi_u32); }
+INLINE vi vi_max(vi x, vi y) { return QUAD2(vi, vmaxq_u32); } /* unsigned */
 INLINE vm vi_lt(vi x, vi y) { return QUAD2(vm, vcltq_u32); }
 
 INLINE vm vm_first(int64_t n)

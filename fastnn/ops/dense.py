@@ -66,8 +66,8 @@ def product_dims(sizes):
 
 
 def rows_of_first(ins, outs):
-    """Access rule: for some rows of the output the same rows of the first factor."""
-    return (0, *(None for _ in ins[1:]))
+    """Access rule: for some rows of the output the same rows of the first factor, unless that is one vector."""
+    return (0, *(None for _ in ins[1:])) if len(ins[0]) > 1 else None
 
 
 def dense_example(rng, rows, width):

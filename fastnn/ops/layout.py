@@ -137,7 +137,7 @@ def reads(accepts: Callable[..., bool]) -> Callable[..., Any]:
 
 # Rules: which rows of its inputs a kernel needs for some rows of its outputs. Where there is a rule, the kernel may
 # be given any block of rows by itself. It says for each input along which axis it is cut together with axis 0 of
-# the outputs, or None where it is needed whole.
+# the outputs, or None where it is needed whole; and None instead of all that where the rows cannot be cut.
 
 
 def cut(access: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,6 +153,11 @@ def cut(access: Callable[..., Any]) -> Callable[..., Any]:
 def every_row(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...]:
     """Row r of all inputs for row r of the outputs."""
     return tuple(None if shape is None else 0 for shape in ins)
+
+
+def every_vector(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...] | None:
+    """`every_row` for kernels that work along the last axis: of a lone vector that is axis 0."""
+    return every_row(ins, outs) if max(len(ins[0]), len(outs[0])) > 1 else None
 
 
 def unless_broadcast(ins: list[Any], outs: list[Shape], **attrs: Any) -> tuple[int | None, ...]:
@@ -173,7 +178,7 @@ def elements(ins: list[Layout], outs: list[Shape], **attrs: Any) -> tuple[int | 
     return padded(merged(outs[0], strides), len(ins))
 
 
-@cut(lambda ins, outs, *, axes, **attrs: (None if 0 in axes else 0,))
+@cut(lambda ins, outs, *, axes, **attrs: None if 0 in axes else (0,))
 @reads(anywhere)
 def reduction(ins: list[Layout], outs: list[Shape], *, axes: tuple[int, ...], **attrs: Any) -> tuple[Any, ...]:
     """Dims rule of reductions: sizes and strides of the axes that stay, then of those that are reduced."""

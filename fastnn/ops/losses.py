@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import invalid
 from .activations import logistic
-from .layout import cut, every_row
+from .layout import cut, every_vector
 from .reduce import ROUNDING, lane_sum_bound
 from .table import TINY, by_row, op, per_element, same
 
@@ -64,7 +64,7 @@ def grad_shape(target_shape):
     return rule
 
 
-@cut(every_row)
+@cut(every_vector)
 def by_output_row(ins, outs):
     return by_row(outs, ins)
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_array, invalid, show
-from .layout import Batch, Layout, Shape, count, cut, every_row
+from .layout import Batch, Layout, Shape, count, cut, every_row, every_vector
 
 EPSILON = float(np.finfo(np.float32).eps)
 TINY = float(np.finfo(np.float32).tiny)
@@ -106,7 +106,7 @@ class Op:
     serial: bool = False
     random: bool = False
     view: Callable[..., Layout | None] | None = None
-    access: Callable[..., tuple[int | None, ...]] | None = None
+    access: Callable[..., tuple[int | None, ...] | None] | None = None
     integers: tuple[int, ...] = ()
     epilogue: bool = False
     maps: bool = False
@@ -206,7 +206,7 @@ def each(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     return (count(ins[0]),)
 
 
-@cut(every_row)
+@cut(every_vector)
 def by_row(ins: list[Shape], outs: list[Shape]) -> tuple[int | Batch, ...]:
     """Dims rule of kernels that work along the last axis: (rows, width)."""
     return rows(ins[0]), ins[0][-1]

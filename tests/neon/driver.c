@@ -6,10 +6,11 @@
  * x86-64 lay out the structs of fastnn.h alike. First come the names of the kernels, in the order of the table that the
  * steps refer to; then, until the end, for each run
  *
- *     in   steps, areas (addresses do not count), the contents of each area, first rows, row counts,
+ *     in   steps, sweeps, areas (addresses do not count), the contents of each area, first rows, row counts,
  *          (skip non-finite, seed, iteration) as int64
  *     out  (batches done, batches skipped, iteration, team) as int64, the contents of each area
  *
+ * Memory that each thread has a part of is as large as its own threads need, whatever was recorded, and comes out so.
  * Every block ends right before a page that must not be touched. */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 
@@ -34,19 +35,28 @@ static void give_up(const char *why)
     exit(1);
 }
 
-/* The next block; 0 at the end of the file. */
-static int read_block(block *b)
+/* A block of so many bytes. */
+static block new_block(int64_t size)
 {
-    if (fread(&b->bytes, sizeof b->bytes, 1, stdin) != 1)
-        return 0;
-    const size_t bytes = (size_t)b->bytes, page = (size_t)sysconf(_SC_PAGESIZE);
+    block made = {.bytes = size}, *b = &made;
+    const size_t bytes = (size_t)size, page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t room = (bytes + page - 1) / page * page;
     b->mapped = room + page;
     b->map = mmap(NULL, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (b->map == MAP_FAILED || mprotect(b->map + room, page, PROT_NONE) != 0)
         give_up("no memory");
     b->at = b->map + room - bytes;
-    if (fread(b->at, 1, bytes, stdin) != bytes)
+    return made;
+}
+
+/* The next block; 0 at the end of the file. */
+static int read_block(block *b)
+{
+    int64_t bytes;
+    if (fread(&bytes, sizeof bytes, 1, stdin) != 1)
+        return 0;
+    *b = new_block(bytes);
+    if (fread(b->at, 1, (size_t)bytes, stdin) != (size_t)bytes)
         give_up("a block is shorter than its length");
     return 1;
 }
@@ -90,7 +100,7 @@ static void compare_names(const fnn_table *table, block names)
 
 static void repeat(const fnn_table *table, int threads, float *workspace, block steps)
 {
-    block areas = next_block();
+    block sweeps = next_block(), areas = next_block();
     fnn_area *area = areas.at;
     const int64_t count = areas.bytes / (int64_t)sizeof *area;
     block *contents = malloc((size_t)(count + 1) * sizeof *contents);
@@ -98,6 +108,11 @@ static void repeat(const fnn_table *table, int threads, float *workspace, block 
         give_up("no memory");
     for (int64_t i = 0; i < count; i++) {
         contents[i] = next_block();
+        if (area[i].per_thread) {
+            forget(contents[i]);
+            contents[i] = new_block(threads * area[i].per_thread);
+            memset(contents[i].at, 0xFF, (size_t)contents[i].bytes); /* NaN */
+        }
         area[i].base = contents[i].at;
     }
     block first_rows = next_block(), row_counts = next_block(), numbers = next_block();
@@ -106,7 +121,8 @@ static void repeat(const fnn_table *table, int threads, float *workspace, block 
     fnn_run run = {
         .table = table,
         .steps = steps.at,
-        .step_count = steps.bytes / (int64_t)sizeof(fnn_step),
+        .sweeps = sweeps.at,
+        .sweep_count = sweeps.bytes / (int64_t)sizeof(fnn_sweep),
         .areas = area,
         .first_rows = first_rows.at,
         .row_counts = row_counts.at,
@@ -126,6 +142,7 @@ static void repeat(const fnn_table *table, int threads, float *workspace, block 
         forget(contents[i]);
     }
     free(contents);
+    forget(sweeps);
     forget(areas);
     forget(first_rows);
     forget(row_counts);
