@@ -351,12 +351,12 @@ def lowered_dims(program: Program, step: Step, sweep: Sweep) -> tuple[list[int],
         def opened(layout: Layout, axis: int | None) -> Layout:
             if not open_rows:
                 return layout
-            sizes = list(concrete(layout.shape, program.rows))
+            sizes: list[Any] = list(concrete(layout.shape, program.rows))
             if axis is not None:
                 sizes[axis] = None
             return layout._replace(shape=tuple(sizes))
 
-        ins = [
+        ins: list[Any] = [
             None if i is None else opened(layout_of(program.buffers[i]), axis)
             for i, axis in zip(step.ins, axes, strict=True)
         ]

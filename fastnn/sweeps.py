@@ -74,7 +74,7 @@ def divided(program: Program, step: Step) -> tuple[Shape, tuple[int | None, ...]
         None for an input that is needed whole.
     """
     row, nothing = OPS[step.op], (None,) * len(step.ins)
-    shapes = [None if i is None else program.buffers[i].shape for i in step.ins]
+    shapes: list[Any] = [None if i is None else program.buffers[i].shape for i in step.ins]
     made = [program.buffers[i].shape for i in step.outs] or shapes[:1]
     if row.access is None or row.serial or () in made or len({shape[0] for shape in made if shape}) != 1:
         return (), nothing

@@ -162,6 +162,18 @@ def test_times_and_rates_of_steps(threads, monkeypatch, capfd):
     assert [head[0] for head, _ in tables(capfd.readouterr().err)] == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("isa", ISAS)
+def test_limits_are_measured_within_the_memory_that_is_given(isa):
+    whole = np.full(64 + 128 + 64, np.inf, np.float32)
+    memory = whole[64:-64]
+    memory[:] = 0
+    assert all(np.isfinite(rate) and rate > 0 for rate in _native.limits(isa, memory))
+    assert np.isfinite(memory).all() and np.isinf(whole[:64]).all() and np.isinf(whole[-64:]).all()
+    for wrong in (0, 1, 63, 127):
+        with pytest.raises(ValueError, match="64"):
+            _native.limits(isa, memory[:wrong])
+
+
 def bump(x):
     return x + 1.0
 
