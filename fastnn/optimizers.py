@@ -5,7 +5,7 @@ slots, and which numbers change from step to step.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any
@@ -152,11 +152,17 @@ class Optimizer(Configurable):
     def step_numbers(self, steps: int) -> np.ndarray:
         """The scalars of the next steps, shape (steps, 1)."""
         first = self.iterations
-        numbers = [self.scalars(t, self._rate(t)) for t in range(first, first + steps)]
+        changes = callable(self._learning_rate)
+        rates = [self._rate(t) for t in range(first, first + steps)] if changes else [self._rate(first)] * steps
+        numbers = np.array(self._scalars(first, rates))
         expected, fix = "a finite float32", "use a smaller learning rate"
-        largest = max(numbers, default=0)
+        largest = float(numbers.max(initial=0))
         check_number(f"step of {self.name}", largest, 0, expected, fix, float(np.finfo(np.float32).max))
-        return np.array(numbers).reshape(steps, 1)
+        return numbers.reshape(steps, 1)
+
+    def _scalars(self, first: int, rates: list[float]) -> Sequence[float]:
+        """`scalars` of the steps from an iteration on."""
+        return [self.scalars(first + i, rate) for i, rate in enumerate(rates)]
 
     def slots(self, variable: Variable) -> dict[str, Variable]:
         """The slots of a variable; zeros when they are first asked for."""
@@ -408,9 +414,13 @@ class Adam(Optimizer):
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 
     def scalars(self, iteration: int, learning_rate: float) -> float:
-        t = iteration + 1
-        correction_1, correction_2 = 1 - schedules.power(self.beta_1, t), 1 - schedules.power(self.beta_2, t)
-        return learning_rate * float(np.sqrt(correction_2)) / correction_1
+        return float(Adam._scalars(self, iteration, [learning_rate])[0])
+
+    def _scalars(self, first: int, rates: list[float]) -> Sequence[float]:
+        if type(self).scalars is not Adam.scalars:  # somebody's own
+            return super()._scalars(first, rates)
+        correction_1, correction_2 = (1 - schedules.powers(b, first + 1, len(rates)) for b in (self.beta_1, self.beta_2))
+        return np.array(rates) * np.sqrt(correction_2) / correction_1  # type: ignore[return-value]
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:
         return ops.adam(

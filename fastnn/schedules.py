@@ -4,6 +4,8 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
+
 from .errors import check_flag, check_name, check_number
 from .registry import Configurable
 
@@ -30,6 +32,17 @@ def power(base: float, exponent: float) -> float:
         if fraction >= 1:
             result *= root
             fraction -= 1
+    return result
+
+
+def powers(base: float, first: int, count: int) -> np.ndarray:
+    """`power` of ``count`` whole exponents from `first` on, the same products for all of them at once."""
+    exponents, square = np.arange(first, first + count), base
+    result = np.ones(count)
+    while exponents.any():
+        result = np.where(exponents & 1, result * square, result)
+        square *= square
+        exponents >>= 1
     return result
 
 

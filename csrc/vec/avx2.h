@@ -16,6 +16,7 @@ typedef struct { __m256 a, b; } vm; /* all bits of a lane on or off */
 
 #define GEMM_ROWS 6
 #define GEMM_VECS 1
+#define ROW_VECS 6
 
 #define PAIR(type, f) ((type){f(x.a, y.a), f(x.b, y.b)})
 

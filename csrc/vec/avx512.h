@@ -16,6 +16,7 @@ typedef __mmask16 vm;
 
 #define GEMM_ROWS 8
 #define GEMM_VECS 3
+#define ROW_VECS 13
 
 INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
 INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }

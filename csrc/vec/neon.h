@@ -17,6 +17,7 @@ typedef struct { uint32x4_t a, b, c, d; } vm; /* all bits of a lane on or off */
 /* 24 of the 32 registers are accumulators, 4 hold the row of b and 1 a number of a. */
 #define GEMM_ROWS 6
 #define GEMM_VECS 1
+#define ROW_VECS 6
 
 #define QUAD1(type, f) ((type){f(x.a), f(x.b), f(x.c), f(x.d)})
 #define QUAD2(type, f) ((type){f(x.a, y.a), f(x.b, y.b), f(x.c, y.c), f(x.d, y.d)})

@@ -22,6 +22,7 @@ typedef int32_t vm __attribute__((vector_size(64))); /* all bits of a lane on or
 /* Tile of the matrix kernels: rows, and vectors of 16 columns. */
 #define GEMM_ROWS 4
 #define GEMM_VECS 1
+#define ROW_VECS 4
 
 #define EACH for (int i = 0; i < LANES; i++)
 
