@@ -325,6 +325,7 @@ class NativeExecutor:
         Default: `current_isa()`.
     stepwise : callable, optional
         ``stepwise()`` gives the program planned step by step, for batches that this one cannot prove finite.
+        By default these count as not finite.
     """
 
     def __init__(
@@ -338,7 +339,7 @@ class NativeExecutor:
         self.isa = isa or current_isa()
         self.stepwise = stepwise or (lambda: program)
         self.steps, self.sweeps = lowered(program, self.isa)
-        self.proves = any(step.op == "check_product" for step in program.steps)
+        self.proves = stepwise is not None and any(step.op == "check_product" for step in program.steps)
         self.checked = config.debug() >= CHECK_STEPS
         self.pieces = pieces(program, single=self.checked)
         self.in_pieces = self.checked or any(step.in_python for step in program.steps)

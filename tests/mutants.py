@@ -43,7 +43,8 @@ class Mutant:
         return path.stem if path.match("csrc/vec/*.h") and path.stem != "common" else None
 
 
-PROGRAM, OPTIMIZERS, PLAN = "csrc/program.c", "fastnn/optimizers.py", "fastnn/plan.py"
+PROGRAM, OPTIMIZERS = "csrc/program.c", "fastnn/optimizers.py"
+EXECUTE, PLAN, SWEEPS = "fastnn/execute.py", "fastnn/plan.py", "fastnn/sweeps.py"
 GEMM, REDUCE, LOSSES, DATA, RANDOM, UPDATES = (
     f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "updates")
 )
@@ -60,13 +61,14 @@ SPECIAL = "test_special_cases.py"
 BARRIERS = "test_barriers.py"
 NONFINITE = "test_nonfinite.py"
 CLASSIFIER = "test_executors.py -k classifier"
+SWEPT = "test_executors.py -k 'sweeps_give and classifier'"
 
 MUTANTS = [
     Mutant(
-        "a barrier is missing between steps",
+        "a barrier is missing between phases",
         PROGRAM,
-        "} else if (step->barrier) {",
-        "} else if (0) {",
+        "            if (sweep->barrier)",
+        "            if (0)",
         BARRIERS,
         threads=True,
     ),
@@ -102,13 +104,21 @@ MUTANTS = [
     Mutant(
         "updates begin while others still check",
         PROGRAM,
-        "                updates = 1;\n                wait_at(b, team);",
-        "                updates = 1;",
+        "            if (sweep->barrier)",
+        "            if (sweep->barrier && (updates || sweep->stage != FNN_UPDATE))",
         BARRIERS,
         threads=True,
     ),
     Mutant(
         "the check is cleared while others still look at it",
+        PROGRAM,
+        "&flags[batch & 1]",
+        "&flags[0]",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "the next batch begins before this one is counted",
         PROGRAM,
         "        wait_at(b, team);\n        if (run->part)",
         "        if (run->part)",
@@ -116,18 +126,10 @@ MUTANTS = [
         threads=True,
     ),
     Mutant(
-        "the next batch begins before this one is counted",
+        "only sweeps of updates have barriers",
         PROGRAM,
-        "        }\n        wait_at(b, team);\n        if (stop)",
-        "        }\n        if (stop)",
-        BARRIERS,
-        threads=True,
-    ),
-    Mutant(
-        "only steps of updates have barriers",
-        PROGRAM,
-        "} else if (step->barrier) {",
-        "} else if (step->barrier && step->stage == FNN_UPDATE) {",
+        "            if (sweep->barrier)",
+        "            if (sweep->barrier && sweep->stage == FNN_UPDATE)",
         BARRIERS,
         threads=True,
     ),
@@ -151,8 +153,8 @@ MUTANTS = [
     Mutant(
         "the wrong sizes are multiplied by the rows of the batch",
         PROGRAM,
-        "step->batch_dims >> i & 1 ?",
-        "step->batch_dims & 2 << i ?",
+        "step->batch_dims >> i & 1)",
+        "step->batch_dims & 2 << i)",
         CLASSIFIER,
     ),
     Mutant(
@@ -172,30 +174,147 @@ MUTANTS = [
     Mutant(
         "batches are not counted",
         PROGRAM,
-        "*run->iteration += updates;",
-        "*run->iteration += 0;",
+        "iteration += updates && !stop;",
+        "iteration += 0;",
         "test_chunks.py",
     ),
     Mutant(
         "batches without updates are counted",
         PROGRAM,
-        "*run->iteration += updates;",
-        "*run->iteration += 1;",
+        "iteration += updates && !stop;",
+        "iteration += !stop;",
         NONFINITE,
     ),
     Mutant(
         "one batch that is not finite spoils all later ones",
         PROGRAM,
-        "            *nonfinite = 0;\n",
-        "",
+        "            flags[(batch + 1) & 1] = 0;",
+        "            ;",
         NONFINITE,
     ),
     Mutant(
         "the planner sees no writing after reading",
-        PLAN,
-        "and (written or wrote) and",
-        "and wrote and",
+        SWEEPS,
+        "if not (use.written or other.written):",
+        "if not other.written:",
         "test_program.py",
+    ),
+    # Sweeps
+    Mutant(
+        "a block of rows begins a row too late",
+        PROGRAM,
+        "at = begin_of(own, blocks, block), rows_here",
+        "at = begin_of(own, blocks, block) + (block > 0), rows_here",
+        SWEPT,
+    ),
+    Mutant(
+        "nobody does the rows that are left over",
+        PROGRAM,
+        "n / parts * i + (i < rest ? i : rest);",
+        "n / parts * i + 0 * rest;",
+        SWEPT,
+        threads=True,
+    ),
+    Mutant(
+        "a block has the rows of the batch",
+        PROGRAM,
+        "            dims[i] *= p.rows;",
+        "            dims[i] *= batch_rows;",
+        SWEPT,
+        threads=True,
+    ),
+    Mutant(
+        "all threads have one local memory",
+        EXECUTE,
+        "program.local_bytes if area.kind == LOCAL else 0",
+        "0",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "threads that begin are not counted modulo the team",
+        PROGRAM,
+        "(thread + team - sweep->leader % team) % team",
+        "thread < sweep->leader ? team : thread - sweep->leader",
+        BARRIERS,
+        threads=True,
+    ),
+    Mutant(
+        "a skipped update skips all that is behind it",
+        PROGRAM,
+        "                continue;",
+        "                break;",
+        NONFINITE,
+    ),
+    Mutant(
+        "threads do not meet between phases that are not updates",
+        SWEEPS,
+        "(begins or not (alone and small))",
+        "begins",
+        "test_program.py",
+    ),
+    Mutant(
+        "updates may come before checks",
+        SWEEPS,
+        "checked = max(checked, group.phase + 1)",
+        "checked = max(checked, group.phase)",
+        "test_program.py",
+    ),
+    Mutant(
+        "a gradient is made in the update, though others read it",
+        SWEEPS,
+        "and not needed & outs and not overwritten & ins:",
+        "and not overwritten & ins:",
+        "test_program.py",
+    ),
+    Mutant(
+        "the rows of the whole batch are taken as those of the block",
+        PLAN,
+        "{k for k in of_batch if isinstance(sizes[k], Batch)}",
+        "set(of_batch)",
+        SWEPT,
+    ),
+    Mutant(
+        "local memory has room for one row",
+        PLAN,
+        "row_bytes(buffer) * sweep.block if i in homes",
+        "row_bytes(buffer) if i in homes",
+        "test_program.py",
+    ),
+    Mutant(
+        "a batch is finite however large the factors of its gradients are",
+        DATA,
+        "size[0] < INFINITY && bound < 0x1p127",
+        "size[0] < INFINITY",
+        NONFINITE,
+    ),
+    Mutant(
+        "infinite inputs with gradients of zero are finite",
+        DATA,
+        "size[0] < INFINITY && bound < 0x1p127",
+        "bound < 0x1p127 || size[0] == INFINITY",
+        SPECIAL,
+    ),
+    Mutant(
+        "the largest of a factor is sought in whole vectors only",
+        DATA,
+        "    for (; i < n; i += LANES)\n        top[0]",
+        "    for (; i + LANES <= n; i += LANES)\n        top[0]",
+        SPECIAL,
+    ),
+    Mutant(
+        "each block of rows has the random numbers of the first one",
+        RANDOM,
+        "(uint32_t)(c->first_row + r.at)",
+        "(uint32_t)r.at",
+        "test_rows.py -k 'blocks_of_rows and dropout'",
+    ),
+    Mutant(
+        "equal keys are in the opposite order",
+        "csrc/order.c",
+        "epoch) > more_of_key(",
+        "epoch) < more_of_key(",
+        "test_random.py -k test_c",
     ),
     # Products
     Mutant(
@@ -333,8 +452,8 @@ MUTANTS = [
     Mutant(
         "rows are gathered in the order of the data",
         DATA,
-        "data + order[r.at] * n, (size_t)n",
-        "data + r.at * n, (size_t)n",
+        "copy(out, data + order[at] * row_bytes, n);",
+        "copy(out, data + at * row_bytes, n);",
         "test_rows.py -k 'kernel_agrees and gather'",
     ),
     Mutant(
@@ -362,8 +481,8 @@ MUTANTS = [
     Mutant(
         "row and element change places in the counter",
         RANDOM,
-        "vi bits[4] = {counter, vi_set((uint32_t)r.at), iteration, stream};",
-        "vi bits[4] = {vi_set((uint32_t)r.at), counter, iteration, stream};",
+        "vi bits[4] = {counter, vi_set((uint32_t)(c->first_row + r.at)), iteration, stream};",
+        "vi bits[4] = {vi_set((uint32_t)(c->first_row + r.at)), counter, iteration, stream};",
         SPECIAL,
     ),
     Mutant(

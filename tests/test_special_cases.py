@@ -234,3 +234,57 @@ def test_packed_panels_stay_inside_the_scratch_memory(isa, at_end, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(execute, "aligned_empty", guarded)
             assert same_bits(kernel(OPS[name], arrays, {}, isa)[0], wanted[0])
+
+
+# The proof that gradients of weights are finite
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("width", [1, 16, 33])
+def test_the_largest_factors_are_found_anywhere(width, isa, threads, stepwise):
+    """Of 2 * 2 rows: |x| 2^62 times |dz| 2^63 is no proof, but with the number below 2^63 it is one. With |x| below 1
+    it is about the gradient of the bias."""
+    recorder, zero, rows = Recorder(rows=2), np.zeros(1, np.int64), np.array([2])
+    shapes = {"x": (2, width), "dz": (2, 3)}
+    symbols = [recorder.rows_input(name, shape) for name, shape in shapes.items()]
+    recorder.record(OPS["check_product"], tuple(symbols), {})
+    weight = Variable([1.0])
+    SGD().record(recorder, [(recorder.constant([1.0]), weight)])
+    program = plan(recorder.program(), force_threads=True, stepwise=stepwise)
+    assert bool(program.sweeps[0].shape) != stepwise
+    executor = NativeExecutor(program, recorder.variables, isa)  # with no other plan to ask, no proof is not finite
+    below = float(np.nextafter(np.float32(2.0**63), np.float32(0)))
+
+    def proved(x, dz):
+        data = {"x": x, "dz": dz, "learning rate": np.ones((1, 1), np.float32)}
+        before, run = weight.numpy(), executor.run(data, zero, rows, on_nonfinite="skip", threads=threads)
+        assert run.batches == 1 and (weight.numpy() == before).all() == run.skipped  # no update without a proof
+        assert threads > 1 or run.skipped != OPS["check_product"].reference(x, dz)
+        return not run.skipped
+
+    x, dz = (np.zeros((2, *shape), np.float32) for shape in shapes.values())
+    assert proved(x, dz)
+    for i in np.ndindex(x.shape):
+        for j in [(1 - i[0], 0, 0), (i[0], 1, 2)]:
+            together = threads == 1 or i[0] == j[0]  # else two threads look, each at a row of the two
+            for large in (2.0**62, -(2.0**62)):
+                x[i], dz[j] = large, below
+                assert proved(x, dz)
+                dz[j] = 2.0**63
+                assert proved(x, dz) != together
+            x[i], dz[j] = 0.5, -(2.0**125)
+            assert not proved(x, dz)
+            dz[j] = 2 * below * 2.0**61
+            assert proved(x, dz)
+            dz[j] = 0
+        for value in (NAN, INF, -INF):
+            x[i] = value
+            assert not proved(x, dz)
+        x[i] = 0
+    for j in np.ndindex(dz.shape):
+        for value in (NAN, INF, -INF):
+            dz[j] = value
+            assert not proved(x, dz)
+        dz[j] = 0
