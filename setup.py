@@ -95,7 +95,10 @@ def headers():
 
 extension = Extension(
     "fastnn._native",
-    sources=["fastnn/_native.pyx", "csrc/program.c", "csrc/order.c", "csrc/threads.c", "csrc/dispatch.c"],
+    sources=[
+        "fastnn/_native.pyx",
+        *(f"csrc/{name}.c" for name in ("program", "order", "threads", "limits", "dispatch")),
+    ],
     include_dirs=["csrc"],
     define_macros=[(f"FNN_BUILD_{name.upper()}", "1") for name in VARIANTS],
     depends=headers(),

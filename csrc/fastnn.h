@@ -42,6 +42,8 @@ typedef struct {
     int64_t workspace_floats;    /* scratch that each thread needs */
     int64_t count;
     const fnn_row *rows;
+    int64_t (*multiply_add)(int64_t count, float *y);     /* see kernels/limits.inc */
+    void (*read_modify_write)(int64_t n, float *w);
 } fnn_table;
 
 /* Where an argument lies. area < 0 means that the argument is absent. */
@@ -122,6 +124,11 @@ void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed
 
 /* The instruction sets this machine can run, best first; NULL ends the list. */
 const fnn_table *const *fnn_tables(void);
+
+/* What one thread can do with an instruction set: operations per nanosecond in multiply-adds, which are two, and bytes per
+ * nanosecond where it reads and writes the same memory of `count` floats, counted once read and once written. Takes about
+ * four milliseconds; count divides by 64, and the memory is overwritten. */
+void fnn_limits(const fnn_table *table, float *memory, int64_t count, double *operations, double *bytes);
 
 /* Row number of a kernel, or -1. */
 int fnn_find(const fnn_table *table, const char *name);

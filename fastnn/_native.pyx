@@ -58,6 +58,7 @@ cdef extern from "fastnn.h":
     void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream,
                          uint32_t epoch) nogil
     const fnn_table *const *fnn_tables()
+    void fnn_limits(const fnn_table *table, float *memory, int64_t count, double *operations, double *bytes) nogil
     int fnn_find(const fnn_table *table, const char *name)
     int fnn_has_openmp()
     int fnn_max_threads()
@@ -108,6 +109,18 @@ def find(str isa, str name):
 def workspace_floats(str isa):
     """Scratch memory that each thread needs, in floats."""
     return table_of(isa).workspace_floats
+
+
+def limits(str isa, float[::1] memory):
+    """Operations and bytes per nanosecond of one thread; see `fnn_limits`."""
+    cdef const fnn_table *table = table_of(isa)
+    cdef double operations, bytes
+    cdef int64_t count = memory.shape[0]
+    if count == 0 or count % 64:
+        raise ValueError("the memory must be a multiple of 64 floats")
+    with nogil:
+        fnn_limits(table, &memory[0], count, &operations, &bytes)
+    return operations, bytes
 
 
 def has_openmp():

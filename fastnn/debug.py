@@ -1,14 +1,15 @@
 """What ``FASTNN_DEBUG`` shows: the time that each step takes, and the first step that is wrong."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .errors import NonFiniteError, invalid
 from .memory import Memory
-from .ops.table import OPS, Op, concrete
-from .program import ARENA, DATA, Program, Step
+from .ops.table import OPS, Op
+from .program import ARENA, DATA, Program, Step, aligned, counted
 from .variable import aligned_empty
 
 # Levels; 1 prints the plan of every program that is made.
@@ -21,30 +22,81 @@ FIX = "run show_config() and report it with the plan (FASTNN_DEBUG=1)"
 # Level 2
 
 
-def timings(program: Program, nanoseconds: np.ndarray, batches: Counter[int]) -> str:
-    """A table of the steps: time per batch, part of the whole, GFLOP/s and GB/s.
+@dataclass
+class Limits:
+    """What one thread of the machine can do.
 
-    Parameters
+    Attributes
     ----------
-    program : Program
+    operations : float
+        GFLOP/s of multiply-adds in registers, which count as two operations.
+    bytes : float
+        GB/s where the same memory is read and written, counted once read and once written. It lies in the second
+        level of the cache, as most of what the steps touch.
+    """
+
+    operations: float
+    bytes: float
+
+
+@dataclass
+class Times:
+    """What the steps of a program took.
+
+    Attributes
+    ----------
     nanoseconds : ndarray of int64, shape (steps,)
-        Time of each step in all batches, until all its threads were done.
+        Time of each step in all batches, summed over the threads.
     batches : Counter
         How many batches of how many rows there were.
+    seconds : float
+        Time of the runs, from call to return.
+    turns : int
+        Batches, each counted as often as threads ran it.
     """
-    total, count = max(int(nanoseconds.sum()), 1), max(batches.total(), 1)
-    lines = [f"{count} batches, {total / count / 1000:.1f} us each", f"{'us':>9} {'%':>5} {'GFLOP/s':>8} {'GB/s':>7}"]
-    for step, time in zip(program.steps, nanoseconds.tolist(), strict=True):
-        flops = moved = 0.0
-        for rows, times in batches.items():
-            ins, outs = ([program.buffers[i] for i in numbers if i is not None] for numbers in (step.ins, step.outs))
-            shapes = [[concrete(b.shape, rows) for b in buffers] for buffers in (ins, outs)]
-            flops += times * OPS[step.op].flops(*shapes)
-            moved += times * sum(b.nbytes(rows) for b in ins + outs)
-        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
-        rates = f"{flops / max(time, 1):8.1f} {moved / max(time, 1):7.1f}"
-        lines.append(f"{time / count / 1000:9.2f} {100 * time / total:5.1f} {rates}  {name:<28} {step.label}".rstrip())
-    return "\n".join(lines)
+
+    nanoseconds: np.ndarray
+    batches: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+    turns: int = 0
+
+    def note(self, row_counts: np.ndarray, team: int, seconds: float) -> None:
+        """Add batches that ran."""
+        self.batches.update(row_counts.tolist())
+        self.seconds += seconds
+        self.turns += len(row_counts) * team
+
+
+def timings(program: Program, times: Times, limits: Limits) -> str:
+    """A table of the steps of a program: where its time goes, and how near to the machine's limit it is spent.
+
+    The columns:
+
+    us, %
+        Time of all threads in the step, divided by their number, for one batch; and its part of the whole. What the
+        steps leave of a batch's time goes to threads waiting for one another and to calls.
+    GFLOP/s, GB/s
+        Operations, and bytes of inputs and outputs, over the time of all threads: the rates of one thread.
+    limit
+        The least time that the limits of one thread leave for the operations, or for the bytes if that is more, over
+        the time it took. It can exceed 100 % where the bytes lie nearer than in the second level of the cache.
+    """
+    count = max(times.batches.total(), 1)
+    team = max(times.turns / count, 1)
+    total = max(int(times.nanoseconds.sum()), 1)
+    table = [["us", "%", "GFLOP/s", "GB/s", "limit", "operation", "layer"]]
+    for step, time in zip(program.steps, times.nanoseconds.tolist(), strict=True):
+        done = [(n, program.work(step, rows)) for rows, n in times.batches.items()]
+        flops, moved = (sum(n * work[k] for n, work in done) / max(time, 1) for k in (0, 1))
+        share = max(flops / limits.operations, moved / limits.bytes)
+        line = f"{time / count / team / 1000:.2f} {100 * time / total:.1f} {flops:.1f} {moved:.1f} {share:.0%}"
+        table.append([*line.split(), step.name, step.label])
+    head = (
+        f"{counted(count, 'batch', 'batches')}, {times.seconds / count * 1e6:.1f} us each, "
+        f"{total / count / team / 1000:.1f} of it in steps on {team:.3g} thread{'s' * (team != 1)}; "
+        f"one thread can do {limits.operations:.0f} GFLOP/s, {limits.bytes:.0f} GB/s"
+    )
+    return "\n".join([head, *aligned(table, right=("us", "%", "GFLOP/s", "GB/s", "limit"))])
 
 
 # Level 3
@@ -134,8 +186,7 @@ class StepCheck:
 
     def _where(self, step: Step) -> str:
         number = next(n for n, s in enumerate(self.program.steps) if s is step)
-        name = step.op + (f"+{step.epilogue[0]}" if step.epilogue else "")
-        return f"step {number}, {name}" + (f" of layer {step.label!r}" if step.label else "")
+        return f"step {number}, {step.name}" + (f" of layer {step.label!r}" if step.label else "")
 
     def before(self, step: Step) -> None:
         """Keep the inputs, and all memory that a step may write."""

@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -16,7 +15,7 @@ import numpy as np
 
 from . import _native, config
 from .contention import Contention
-from .debug import CHECK_STEPS, TIME_STEPS, GuardedMemory, StepCheck, timings
+from .debug import CHECK_STEPS, TIME_STEPS, GuardedMemory, Limits, StepCheck, Times, timings
 from .errors import name_layer, unknown
 from .memory import Memory
 from .ops import philox
@@ -65,6 +64,7 @@ for dtype, size in (
     assert dtype.itemsize == size
 
 NO_THREAD_LIMIT = 2**31 - 1
+LIMITS_BYTES = 1 << 18  # too many for the first level of a cache, and few enough for the second
 SPARE_THREADS = 4  # that must be creatable beyond those of a team
 
 
@@ -144,6 +144,14 @@ def current_isa() -> str:
     if wanted not in isas:
         raise unknown("environment variable FASTNN_ISA", wanted, isas, "unset it or use one that this machine has")
     return wanted
+
+
+@functools.cache
+def limits(isa: str) -> Limits:
+    """What one thread of this machine can do, measured once."""
+    memory = aligned_empty((LIMITS_BYTES // 4,), np.float32)
+    memory[...] = 0
+    return Limits(*_native.limits(isa, memory))
 
 
 def team_size() -> int:
@@ -335,8 +343,10 @@ class NativeExecutor:
         self.checked = config.debug() >= CHECK_STEPS
         self.pieces = pieces(program, single=self.checked)
         self.in_pieces = self.checked or any(step.in_python for step in program.steps)
-        self.nanoseconds = np.zeros(len(program.steps), np.int64) if config.debug() == TIME_STEPS else None
-        self.rows_run: Counter[int] = Counter()  # batches of so many rows, counted while steps are timed
+        self.times: Times | None = None
+        if config.debug() == TIME_STEPS:
+            self.times = Times(np.zeros(len(program.steps), np.int64))
+            limits(self.isa)  # measured now, while no thread of ours keeps another CPU busy
         self.serial = all(sweep.serial and not sweep.leader for sweep in program.sweeps)
         self.areas = np.zeros(len(program.areas), AREA_DTYPE)
         self._bound: list[int] = []
@@ -442,18 +452,20 @@ class NativeExecutor:
         call = Call(areas, first_rows, row_counts, scratch, threads, skip, seed, iteration)
         began = time.perf_counter()
         try:
-            if self.nanoseconds is not None:
-                self.rows_run.update(row_counts.tolist())
             if self.checked:
                 run = self._run_checked(call, Memory(program, self.variables, data, own))
             elif self.in_pieces:
                 run = self._run_in_pieces(call, Memory(program, self.variables, data, own))
             else:
-                run = self._execute(call, self.steps, self.sweeps, nanoseconds=self.nanoseconds)
+                times = self.times and self.times.nanoseconds
+                run = self._execute(call, self.steps, self.sweeps, nanoseconds=times)
         finally:
             self._workspaces.append((most, own, scratch))
+        seconds = time.perf_counter() - began
         if adaptive:
-            self._contention.note(run.team, int(row_counts.sum()), time.perf_counter() - began, run.slept)
+            self._contention.note(run.team, int(row_counts.sum()), seconds, run.slept)
+        if self.times:
+            self.times.note(row_counts[: run.batches], run.team, seconds)
         return run
 
     def _execute(self, call: Call, steps: np.ndarray, sweeps: np.ndarray, **options: Any) -> Run:
@@ -469,10 +481,11 @@ class NativeExecutor:
 
     def print_timings(self) -> None:
         """Print what the steps took since the last time, if they are timed."""
-        if self.nanoseconds is not None and self.rows_run:
-            print(f"fastnn {timings(self.program, self.nanoseconds, self.rows_run)}", file=sys.stderr)
-            self.nanoseconds[:] = 0
-            self.rows_run.clear()
+        if self.times and self.times.batches:
+            print(f"fastnn {timings(self.program, self.times, limits(self.isa))}", file=sys.stderr)
+            self.times = Times(np.zeros_like(self.times.nanoseconds))
+        if self._careful is not None:
+            self._careful.print_timings()
 
     def _run_checked(self, call: Call, memory: Memory) -> Run:
         """Run step by step on a copy of the memory, and put back what it became."""
@@ -501,7 +514,7 @@ class NativeExecutor:
                     break
                 if check:
                     check.before(step)
-                times = None if self.nanoseconds is None else self.nanoseconds[low:high]
+                times = None if self.times is None else self.times.nanoseconds[low:high]
                 if step.in_python:
                     began = time.perf_counter_ns()
                     run_in_python(step, memory, batch, first, rows)

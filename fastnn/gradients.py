@@ -93,6 +93,7 @@ class ValueAndGrad:
                 results[area.name] = np.empty(shape, area.dtype)
         one = np.zeros(1, np.int64)
         executor.run(data | results, one, one + rows, seed=config.seed(), iteration=one + self.calls)
+        executor.print_timings()
         self.calls += 1
         found = {
             a.name: results[a.name] if a.kind == ROWS else results[a.name][0]

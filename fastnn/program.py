@@ -74,6 +74,11 @@ class Step:
     epilogue: tuple[str, dict[str, Any]] | None = None
 
     @property
+    def name(self) -> str:
+        """The operation with what was fused into it."""
+        return self.op + (f"+{self.epilogue[0]}" if self.epilogue else "")
+
+    @property
     def in_python(self) -> bool:
         """Whether there is no kernel, so that the step runs in Python, between two calls of C."""
         return OPS[self.op].kernel is None
@@ -144,31 +149,76 @@ class Program:
             yield sweep, self.steps[first : first + sweep.count]
             first += sweep.count
 
-    def describe(self) -> str:
-        """The plan as text: a line per step, in the order of execution.
+    def work(self, step: Step, rows: int) -> tuple[float, int]:
+        """Arithmetic operations of a step on so many rows, and the bytes of all its inputs and outputs."""
+        ins, outs = ([self.buffers[i] for i in numbers if i is not None] for numbers in (step.ins, step.outs))
+        shapes = [[concrete(b.shape, rows) for b in buffers] for buffers in (ins, outs)]
+        return OPS[step.op].flops(*shapes), sum(b.nbytes(rows) for b in ins + outs)
 
-        ``|`` marks a step before which the threads meet, ``1`` one that a single thread does, ``P`` one that
-        runs in Python and splits the program, ``U`` one that changes weights; then come the operation with what
-        was fused into it, the layer,
-        inputs, outputs with their place in memory, and attributes.
+    def describe(self) -> str:
+        """The plan as text: a line of totals, the names of the columns, and a line per step in the order of execution.
+
+        The columns:
+
+        phase
+            A new one begins at each barrier, where the threads meet, as they also do at the end of the batch. Within
+            one they never wait.
+        sweep
+            Steps that the same threads do on the same rows without meeting: its number, then ``|`` for all of its
+            other steps. ``U`` marks one that changes weights, and runs only while everything is finite.
+        rows
+            What the sweep goes over: ``batch by 64`` where each thread takes a share of the rows of the batch and does
+            all steps on at most 64 of them before the next 64, ``784 by 40`` the same with 784 rows of weights, ``-``
+            where each step is shared out by itself, or not at all.
+        threads
+            ``1`` if one thread does the sweep alone; the sweeps of one phase that are so take turns, as far
+            as there are threads. ``shared`` if all of them do it together. ``Python`` for a step that runs
+            in Python and splits the program into segments.
+        operation
+            With what was fused into it, as in ``dense+relu``.
+        layer
+            Whose step it is.
+        FLOPs, bytes
+            Of a full batch: operations as the table of operations counts them, and all inputs and outputs once.
+        arrays
+            Inputs and outputs as ``place[shape]``, and attributes. B is the rows of the batch, ``@64`` an offset in the
+            arena, ``local@64`` one in the memory of each thread, which holds the rows of one block only; everything
+            else has a name. ``*`` marks an input that the step overwrites, ``-`` an absent one.
         """
+        table = [["phase", "sweep", "rows", "threads", "operation", "layer", "FLOPs", "bytes", "arrays"]]
+        phases, flops, moved = 0, 0.0, 0
+        for number, (sweep, steps) in enumerate(self.grouped(), 1):
+            begins = sweep.barrier or number == 1
+            phases += begins
+            rows = "batch" if sweep.shape == (None,) else str(sweep.shape[0]) if sweep.shape else "-"
+            rows += f" by {min(sweep.block, sweep.shape[0] or self.rows)}" if sweep.shape else ""
+            head = [str(phases) * begins, f"{number}{'U' * sweep.update}", rows, "1" if sweep.serial else "shared"]
+            for step in steps:
+                own_flops, own_bytes = self.work(step, self.rows)
+                flops, moved = flops + own_flops, moved + own_bytes
+                head[3] = "Python" if step.in_python else head[3]
+                work = [f"{own_flops:,.0f}", f"{own_bytes:,}"]
+                table.append([*head, step.name, step.label, *work, self._arrays(step)])
+                head = ["", "|", "", ""]
         segments = sum(1 for in_python, _ in itertools.groupby(s.in_python for s in self.steps) if not in_python)
-        lines = [
-            f"{len(self.steps)} steps, {segments} segment{'s' * (segments != 1)} in C, on batches of up to "
-            f"{self.rows} rows, {sum(s.barrier for s in self.sweeps)} barriers, arena {self.arena_bytes:,} bytes"
-        ]
-        for sweep, s in [(sweep, step) for sweep, steps in self.grouped() for step in steps]:
-            flags = ("|" if sweep.barrier else " ") + ("P" if s.in_python else "1" if sweep.serial else " ")
-            flags += "U" if s.update else " "
-            name = s.op + (f"+{s.epilogue[0]}" if s.epilogue else "")
-            ins = ", ".join("-" if i is None else self._name(i) for i in s.ins)
-            outs = ", ".join(self._name(i) for i in s.outs)
-            attrs = s.attrs | (s.epilogue[1] if s.epilogue else {})
-            attrs = {"function": name_of(attrs["function"])} if s.in_python else attrs
-            text = " ".join(f"{k}={v}" for k, v in attrs.items())
-            arrow = f" -> {outs}" if outs else ""
-            lines.append(f"{flags} {name:<28} {s.label:<12} {ins}{arrow}  {text}".rstrip())
-        return "\n".join(lines)
+        barriers = sum(sweep.barrier for sweep in self.sweeps)
+        totals = (
+            f"{counted(len(self.steps), 'step')}, {counted(segments, 'segment')} in C, "
+            f"{counted(len(self.sweeps), 'sweep')}, {counted(phases, 'phase')}, {counted(barriers, 'barrier')}; "
+            f"on {counted(self.rows, 'row')} {flops:,.0f} FLOPs, {moved:,} bytes; "
+            f"arena {self.arena_bytes:,} bytes, local {self.local_bytes:,} bytes"
+        )
+        return "\n".join([totals, *aligned(table, right=("phase", "FLOPs", "bytes"))])
+
+    def _arrays(self, step: Step) -> str:
+        """Inputs, outputs and attributes of a step."""
+        overwritten = step.outs if OPS[step.op].inplace else ()
+        ins = ", ".join("-" if i is None else self._name(i) + "*" * (i in overwritten) for i in step.ins)
+        outs = ", ".join(self._name(i) for i in step.outs if i not in overwritten)
+        attrs = step.attrs | (step.epilogue[1] if step.epilogue else {})
+        attrs = {"function": name_of(attrs["function"])} if step.in_python else attrs
+        text = " ".join(f"{k}={v}" for k, v in attrs.items())
+        return f"{ins}{' -> ' * bool(outs)}{outs}  {text}"
 
     def _name(self, index: int) -> str:
         buffer = self.buffers[index]
@@ -176,6 +226,23 @@ class Program:
         if buffer.area is None:
             return f"%{index}:{shape}"
         area = self.areas[buffer.area]
-        place = f"@{buffer.offset}" if area.kind == ARENA else area.name
+        place = {ARENA: f"@{buffer.offset}", LOCAL: f"local@{buffer.offset}"}.get(area.kind, area.name)
         strides = "" if buffer.layout is None or buffer.layout.contiguous else f" by {buffer.layout.strides}"
         return f"{place}[{shape}{strides}]"
+
+
+def counted(n: int, noun: str, several: str = "") -> str:
+    """A number with its noun."""
+    return f"{n:,} {noun if n == 1 else several or noun + 's'}"
+
+
+def aligned(table: list[list[str]], right: tuple[str, ...]) -> list[str]:
+    """The lines of a table whose first line has the names of the columns; those in `right` end at one place."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for name, cell, width in zip(table[0], line, widths, strict=True)
+        ).rstrip()
+        for line in table
+    ]

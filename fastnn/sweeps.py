@@ -9,14 +9,13 @@ between phases. The phase of a step is the earliest one that what it reads, and 
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .ops.layout import Layout, Shape, row_major
-from .ops.table import OPS, concrete
+from .ops.table import OPS
 from .program import DATA, LOCAL, Buffer, Program, Step, Sweep
 
 # Costs count operations and bytes, which weigh about the same; one core does some fifty thousand per microsecond.
@@ -110,16 +109,7 @@ def uses(program: Program, step: Step, axes: tuple[int | None, ...]) -> list[Use
 
 def step_cost(program: Program, step: Step) -> float:
     """Operations and bytes of a step on a full batch."""
-
-    def buffers(numbers: tuple[int | None, ...]) -> list[Buffer]:
-        return [program.buffers[i] for i in numbers if i is not None]
-
-    def shapes(numbers: tuple[int | None, ...]) -> list[tuple[int, ...]]:
-        return [concrete(b.shape, program.rows) for b in buffers(numbers)]
-
-    moved = sum(b.nbytes(program.rows) for b in buffers(step.ins + step.outs))
-    flops: Callable[..., float] = OPS[step.op].flops
-    return flops(shapes(step.ins), shapes(step.outs)) + moved
+    return sum(program.work(step, program.rows))
 
 
 def left_to_one(program: Program, step: Step, force_threads: bool) -> bool:

@@ -88,3 +88,10 @@ def force(monkeypatch, isa, threads):
     monkeypatch.setenv("FASTNN_ISA", isa)
     monkeypatch.setenv("FASTNN_NUM_THREADS", str(threads))
     monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
+
+
+def plan_lines(text):
+    """What the lines of `describe()` have in some of the columns."""
+    _, head, *lines = text.splitlines()
+    begins = {name: head.index(name) for name in ("sweep", "rows", "threads", "operation", "layer")}
+    return [{name: line[begin:].split("  ")[0] for name, begin in begins.items()} for line in lines]

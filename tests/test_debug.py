@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from harness import ISAS
-from nets import THREADS, class_patterns, force, small_net, state
+from nets import THREADS, class_patterns, force, plan_lines, small_net, state
 from test_executors import CASES
 
 import fastnn
@@ -99,51 +99,79 @@ def test_plans_are_printed_once_for_each_program(monkeypatch, capfd):
 
 # Level 2
 
-LINE = re.compile(r" *([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)  (\S+) *(\S*)")
+HEAD = re.compile(
+    r"fastnn (\d+) batch(?:es)?, ([\d.]+) us each, ([\d.]+) of it in steps on ([\d.]+) threads?; "
+    r"one thread can do (\d+) GFLOP/s, (\d+) GB/s"
+)
+LINE = re.compile(r" *([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)%  (\S+) *(\S*)")
 
 
 def tables(err):
-    """Of each printed table the number of batches and the lines: us, %, GFLOP/s, GB/s, step, layer."""
+    """Of each printed table the figures of its head, and the lines: us, %, GFLOP/s, GB/s, limit, step, layer."""
     found = []
     for line in err.splitlines():
-        begin, step = re.fullmatch(r"fastnn (\d+) batches, ([\d.]+) us each", line), LINE.fullmatch(line)
+        begin, step = HEAD.fullmatch(line), LINE.fullmatch(line)
         if begin:
-            found.append((int(begin[1]), []))
+            found.append((tuple(map(float, begin.groups())), []))
         elif step and found:
-            found[-1][1].append((*map(float, step.groups()[:4]), step[5], step[6]))
+            found[-1][1].append((*map(float, step.groups()[:5]), step[6], step[7]))
     return found
 
 
-def test_times_and_rates_of_steps(monkeypatch, capfd):
+@pytest.mark.parametrize("threads", THREADS[:2])
+def test_times_and_rates_of_steps(threads, monkeypatch, capfd):
     """One table for each call; a product of 64 x 300 by 300 x 256 tells its operations and bytes."""
     monkeypatch.setenv("FASTNN_DEBUG", "2")
+    monkeypatch.setenv("FASTNN_FORCE_THREADS", "1")
     x, y = class_patterns(160, width=300)  # batches of 64, 64 and 32
     model = fastnn.Sequential(
         [layers.Dense(256, activation="relu", input_shape=(300,), name="wide"), layers.Dense(10, name="narrow")]
     )
     model.compile("sgd", "mse", metrics=["mae"])
     y = np.eye(10, dtype=np.float32)[y]
-    began = time.perf_counter()
-    model.fit(x, y, batch_size=64, epochs=4, verbose=0, validation_split=0.0)
-    seconds = time.perf_counter() - began
-    ((batches, lines),) = tables(capfd.readouterr().err)
-    assert batches == 12
+    with fastnn.threads(threads):
+        began = time.perf_counter()
+        model.fit(x, y, batch_size=64, epochs=4, verbose=0, validation_split=0.0)
+        seconds = time.perf_counter() - began
+    (((batches, each, in_steps, team, peak, bandwidth), lines),) = tables(capfd.readouterr().err)
+    assert (batches, team) == (12, threads)
+    assert 0 < in_steps <= each + 0.2 and each * batches <= seconds * 1e6 + 1 and peak > 0 and bandwidth > 0
     monkeypatch.delenv("FASTNN_DEBUG")
-    plan = model.describe(batch_size=64).splitlines()[1:]
-    assert [line[4] for line in lines] == [line.split()[0 if line[:3].isspace() else 1] for line in plan]
-    assert 0 < sum(line[0] for line in lines) * batches <= seconds * 1e6
+    plan = plan_lines(model.describe(batch_size=64))
+    assert [line[5] for line in lines] == [line["operation"] for line in plan]
+    assert abs(sum(line[0] for line in lines) - in_steps) < 0.01 * len(lines) + 0.1
     assert abs(sum(line[1] for line in lines) - 100) < 0.05 * len(lines) + 0.1
     rows = 160 / 3  # on average
-    us, _, gflops, gbytes, *_ = next(line for line in lines if line[4:] == ("dense+relu", "wide"))
+    us, _, gflops, gbytes, share, *_ = next(line for line in lines if line[5:] == ("dense+relu", "wide"))
     flops, moved = 2 * rows * 300 * 256, 4 * (rows * (300 + 256) + 300 * 256 + 256)
     for rate, amount in ((gflops, flops), (gbytes, moved)):
-        assert amount / (us + 0.005) / 1000 - 0.051 <= rate <= amount / max(us - 0.005, 1e-9) / 1000 + 0.051
+        least, most = (amount / max(time * threads, 1e-9) / 1000 for time in (us + 0.005, us - 0.005))
+        assert least - 0.051 <= rate <= most + 0.051
+    limits = [100 * max((gflops + e) / (peak - 10 * e), (gbytes + e) / (bandwidth - 10 * e)) for e in (-0.05, 0.05)]
+    assert limits[0] - 0.6 <= share <= limits[1] + 0.6
 
     monkeypatch.setenv("FASTNN_DEBUG", "2")
     model.fit(x, y, batch_size=64, epochs=2, verbose=0, validation_data=(x, y))
     model.evaluate(x, y, verbose=0, batch_size=64)
     model.predict(x, batch_size=64)
-    assert [batches for batches, _ in tables(capfd.readouterr().err)] == [3, 3, 6, 3, 3]
+    assert [head[0] for head, _ in tables(capfd.readouterr().err)] == [3, 3, 6, 3, 3]
+    model.train_on_batch(x, y)
+    model.test_on_batch(x, y)
+    model(x)
+    fastnn.value_and_grad(ops.square, [0])(x)
+    assert [head[0] for head, _ in tables(capfd.readouterr().err)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_limits_are_measured_within_the_memory_that_is_given(isa):
+    whole = np.full(64 + 128 + 64, np.inf, np.float32)
+    memory = whole[64:-64]
+    memory[:] = 0
+    assert all(np.isfinite(rate) and rate > 0 for rate in _native.limits(isa, memory))
+    assert np.isfinite(memory).all() and np.isinf(whole[:64]).all() and np.isinf(whole[-64:]).all()
+    for wrong in (0, 1, 63, 127):
+        with pytest.raises(ValueError, match="64"):
+            _native.limits(isa, memory[:wrong])
 
 
 def bump(x):
@@ -161,8 +189,8 @@ def test_steps_in_python_are_timed_too(monkeypatch, capfd):
     monkeypatch.setenv("FASTNN_DEBUG", "2")
     model = fastnn.Sequential([layers.Dense(4, input_shape=(20,)), Bump(name="bump"), layers.Dense(3)])
     model.predict(X, batch_size=8)
-    ((batches, lines),) = tables(capfd.readouterr().err)
-    assert batches == 3 and [line[4] for line in lines] == ["dense", "python", "dense"]
+    ((head, lines),) = tables(capfd.readouterr().err)
+    assert head[0] == 3 and [line[5] for line in lines] == ["dense", "python", "dense"]
     assert all(line[0] > 0 for line in lines)
 
 
@@ -372,8 +400,8 @@ def test_the_first_of_several_is_named(monkeypatch):
 
     model = deep()
     monkeypatch.setenv("FASTNN_DEBUG", "3")  # whose plan is another one
-    lines = model.describe(batch_size=8).splitlines()[1:]
-    number = next(i for i, line in enumerate(lines) if line[4:].split()[0] in ("multiply", "maximum"))
+    lines = plan_lines(model.describe(batch_size=8))
+    number = next(i for i, line in enumerate(lines) if line["operation"] in ("multiply", "maximum"))
     monkeypatch.setattr(execute, "lower", wrong)
     with pytest.raises(RuntimeError, match=f"^step {number}, multiply of layer 'mixed': "):
         fit(model)

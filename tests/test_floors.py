@@ -117,7 +117,7 @@ def test_no_avx_in_the_bridge_and_the_executor():
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is of x86-64")
-@pytest.mark.parametrize("source", ["program.c", "order.c", "threads.c", "dispatch.c", "isa/portable.c"])
+@pytest.mark.parametrize("source", ["program.c", "order.c", "threads.c", "limits.c", "dispatch.c", "isa/portable.c"])
 def test_no_avx_in_sources_compiled_without_isa_flags(source, tmp_path):
     compiler = shutil.which("cc")
     if not compiler or not (ROOT / "csrc").exists():

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from harness import ISAS
-from nets import THREADS, force, state
+from nets import THREADS, force, plan_lines, state
 from own import FOUR_PARTS, assert_equal_in_float64, assert_rounds_like, example, float64, in_float64
 
 import fastnn
@@ -99,7 +99,7 @@ def test_the_plan_of_a_dense_layer_of_ones_own_is_that_of_the_built_in_one():
     is checked by itself: of a `Dense` layer it is proved finite together with the gradient of the weights."""
     own, built_in = dense_net(True).describe(), dense_net(False).describe()
     assert ", 1 segment in C," in own and "dense+tanh" in own and "dense+relu" in own
-    operations = [Counter(line[3:].split()[0] for line in text.splitlines()[1:]) for text in (own, built_in)]
+    operations = [Counter(line["operation"] for line in plan_lines(text)) for text in (own, built_in)]
     operations[0]["dense_grad_bias"] = operations[0].pop("sum")
     operations[0]["check_finite"] -= operations[0]["dense_grad_bias"]
     assert operations[0] == operations[1]

@@ -24,62 +24,64 @@ from fastnn.record import Recorder
 from fastnn.variable import Variable
 
 SWEPT = """\
-25 steps, 1 segment in C, on batches of up to 8 rows, 2 barriers, arena 704 bytes
-    gather                                    x[Bx4], order[B] -> @0[Bx4]
-    dense+relu                   hidden       @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> local[Bx3]
-    dropout                      drop         local[Bx3] -> @128[Bx3]  rate=0.5 stream=7
-    dense                        output       @128[Bx3], output/kernel[3x2], output/bias[2] -> local[Bx2]
-    gather_int32                              y labels[B], order[B] -> local[B]
-    sparse_categorical_crossentropy_from_logits              local[Bx2], local[B] -> @448[B], local[Bx2]
-    argmax_equals                             local[Bx2], local[B] -> @512[B]
-    mean_seed                                 @448[B], - -> local[B]  mean=1
-    sparse_categorical_crossentropy_from_logits_grad              local[B], local[Bx2], local[B] -> @384[Bx2]
-    dense_grad_input             output       @384[Bx2], output/kernel[3x2] -> local[Bx3]
-    dropout                      drop         local[Bx3] -> local[Bx3]  rate=0.5 stream=7
-    relu_grad                    hidden       local[Bx3], local[Bx3] -> @256[Bx3]
-    check_finite                              @448[B]
-    check_product                hidden       @0[Bx4], @256[Bx3]
-    check_product                output       @128[Bx3], @384[Bx2]
-|1  weighted_sum                              @448[B], - -> loss[2]
- 1  weighted_sum                              @512[B], - -> metric accuracy[2]
-  U dense_grad_kernel            output       @128[Bx3], @384[Bx2] -> local[3x2]
-  U sgd                          output       output/kernel[3x2], local[3x2], -, learning rate[1] -> output/kernel[3x2]  momentum=0.0 nesterov=0
-  U dense_grad_bias              output       @384[Bx2] -> @640[2]
-  U dense_grad_kernel            hidden       @0[Bx4], @256[Bx3] -> local[4x3]
-  U sgd                          hidden       hidden/kernel[4x3], local[4x3], -, learning rate[1] -> hidden/kernel[4x3]  momentum=0.0 nesterov=0
-  U dense_grad_bias              hidden       @256[Bx3] -> @576[3]
-| U sgd                          hidden       hidden/bias[3], @576[3], -, learning rate[1] -> hidden/bias[3]  momentum=0.0 nesterov=0
-  U sgd                          output       output/bias[2], @640[2], -, learning rate[1] -> output/bias[2]  momentum=0.0 nesterov=0"""  # noqa: E501
+25 steps, 1 segment in C, 9 sweeps, 3 phases, 2 barriers; on 8 rows 2,332 FLOPs, 3,796 bytes; arena 704 bytes, local 98,304 bytes
+phase  sweep  rows        threads  operation                                         layer   FLOPs  bytes  arrays
+    1  1      batch by 8  shared   gather                                                        0    320  x[Bx4], order[B] -> @0[Bx4]
+       |                           dense+relu                                        hidden    192    284  @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> local@0[Bx3]
+       |                           dropout                                           drop      384    192  local@0[Bx3] -> @128[Bx3]  rate=0.5 stream=7
+       |                           dense                                             output     96    192  @128[Bx3], output/kernel[3x2], output/bias[2] -> local@18432[Bx2]
+       |                           gather_int32                                                  0    128  y labels[B], order[B] -> local@43008[B]
+       |                           sparse_categorical_crossentropy_from_logits                 480    192  local@18432[Bx2], local@43008[B] -> @448[B], local@30720[Bx2]
+       |                           argmax_equals                                                32    128  local@30720[Bx2], local@43008[B] -> @512[B]
+       |                           mean_seed                                                     8     64  @448[B], - -> local@18432[B]  mean=1
+       |                           sparse_categorical_crossentropy_from_logits_grad             32    192  local@18432[B], local@30720[Bx2], local@43008[B] -> @384[Bx2]
+       |                           dense_grad_input                                  output     96    184  @384[Bx2], output/kernel[3x2] -> local@18432[Bx3]
+       |                           dropout                                           drop      384    192  local@18432[Bx3] -> local@36864[Bx3]  rate=0.5 stream=7
+       |                           relu_grad                                         hidden     48    288  local@36864[Bx3], local@0[Bx3] -> @256[Bx3]
+       |                           check_finite                                                 16     32  @448[B]
+       |                           check_product                                     hidden     56    224  @0[Bx4], @256[Bx3]
+       |                           check_product                                     output     40    160  @128[Bx3], @384[Bx2]
+    2  2      -           1        weighted_sum                                                 24     48  @448[B], - -> loss[2]
+       3      -           1        weighted_sum                                                 24     48  @512[B], - -> metric accuracy[2]
+       4U     3 by 3      shared   dense_grad_kernel                                 output     96    184  @128[Bx3], @384[Bx2] -> local@0[3x2]
+       |                           sgd                                               output     24     76  output/kernel[3x2]*, local@0[3x2], -, learning rate[1]  momentum=0.0 nesterov=0
+       5U     -           shared   dense_grad_bias                                   output     16     72  @384[Bx2] -> @640[2]
+       6U     4 by 4      shared   dense_grad_kernel                                 hidden    192    272  @0[Bx4], @256[Bx3] -> local@0[4x3]
+       |                           sgd                                               hidden     48    148  hidden/kernel[4x3]*, local@0[4x3], -, learning rate[1]  momentum=0.0 nesterov=0
+       7U     -           shared   dense_grad_bias                                   hidden     24    108  @256[Bx3] -> @576[3]
+    3  8U     3 by 3      shared   sgd                                               hidden     12     40  hidden/bias[3]*, @576[3], -, learning rate[1]  momentum=0.0 nesterov=0
+       9U     2 by 2      shared   sgd                                               output      8     28  output/bias[2]*, @640[2], -, learning rate[1]  momentum=0.0 nesterov=0"""  # noqa: E501
 
 STEPWISE = """\
-27 steps, 1 segment in C, on batches of up to 8 rows, 26 barriers, arena 768 bytes
-    gather                                    x[Bx4], order[B] -> @0[Bx4]
-|   dense+relu                   hidden       @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
-|   dropout                      drop         @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7
-|   dense                        output       @256[Bx3], output/kernel[3x2], output/bias[2] -> @384[Bx2]
-|   gather_int32                              y labels[B], order[B] -> @576[B]
-|   sparse_categorical_crossentropy_from_logits              @384[Bx2], @576[B] -> @640[B], @448[Bx2]
-|1  weighted_sum                              @640[B], - -> loss[2]
-|   argmax_equals                             @448[Bx2], @576[B] -> @384[B]
-|1  weighted_sum                              @384[B], - -> metric accuracy[2]
-|   mean_seed                                 @640[B], - -> @384[B]  mean=1
-|   sparse_categorical_crossentropy_from_logits_grad              @384[B], @448[Bx2], @576[B] -> @512[Bx2]
-|   dense_grad_input             output       @512[Bx2], output/kernel[3x2] -> @384[Bx3]
-|   dense_grad_kernel            output       @256[Bx3], @512[Bx2] -> @576[3x2]
-|   dense_grad_bias              output       @512[Bx2] -> @704[2]
-|   dropout                      drop         @384[Bx3] -> @256[Bx3]  rate=0.5 stream=7
-|   relu_grad                    hidden       @256[Bx3], @128[Bx3] -> @384[Bx3]
-|   dense_grad_kernel            hidden       @0[Bx4], @384[Bx3] -> @128[4x3]
-|   dense_grad_bias              hidden       @384[Bx3] -> @0[3]
-|   check_finite                              @640[B]
-|   check_finite                 hidden       @128[4x3]
-|   check_finite                 hidden       @0[3]
-|   check_finite                 output       @576[3x2]
-|   check_finite                 output       @704[2]
-| U sgd                          hidden       hidden/kernel[4x3], @128[4x3], -, learning rate[1] -> hidden/kernel[4x3]  momentum=0.0 nesterov=0
-| U sgd                          hidden       hidden/bias[3], @0[3], -, learning rate[1] -> hidden/bias[3]  momentum=0.0 nesterov=0
-| U sgd                          output       output/kernel[3x2], @576[3x2], -, learning rate[1] -> output/kernel[3x2]  momentum=0.0 nesterov=0
-| U sgd                          output       output/bias[2], @704[2], -, learning rate[1] -> output/bias[2]  momentum=0.0 nesterov=0"""  # noqa: E501
+27 steps, 1 segment in C, 27 sweeps, 27 phases, 26 barriers; on 8 rows 2,282 FLOPs, 3,504 bytes; arena 768 bytes, local 0 bytes
+phase  sweep  rows  threads  operation                                         layer   FLOPs  bytes  arrays
+    1  1      -     shared   gather                                                        0    320  x[Bx4], order[B] -> @0[Bx4]
+    2  2      -     shared   dense+relu                                        hidden    192    284  @0[Bx4], hidden/kernel[4x3], hidden/bias[3] -> @128[Bx3]
+    3  3      -     shared   dropout                                           drop      384    192  @128[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+    4  4      -     shared   dense                                             output     96    192  @256[Bx3], output/kernel[3x2], output/bias[2] -> @384[Bx2]
+    5  5      -     shared   gather_int32                                                  0    128  y labels[B], order[B] -> @576[B]
+    6  6      -     shared   sparse_categorical_crossentropy_from_logits                 480    192  @384[Bx2], @576[B] -> @640[B], @448[Bx2]
+    7  7      -     1        weighted_sum                                                 24     48  @640[B], - -> loss[2]
+    8  8      -     shared   argmax_equals                                                32    128  @448[Bx2], @576[B] -> @384[B]
+    9  9      -     1        weighted_sum                                                 24     48  @384[B], - -> metric accuracy[2]
+   10  10     -     shared   mean_seed                                                     8     64  @640[B], - -> @384[B]  mean=1
+   11  11     -     shared   sparse_categorical_crossentropy_from_logits_grad             32    192  @384[B], @448[Bx2], @576[B] -> @512[Bx2]
+   12  12     -     shared   dense_grad_input                                  output     96    184  @512[Bx2], output/kernel[3x2] -> @384[Bx3]
+   13  13     -     shared   dense_grad_kernel                                 output     96    184  @256[Bx3], @512[Bx2] -> @576[3x2]
+   14  14     -     shared   dense_grad_bias                                   output     16     72  @512[Bx2] -> @704[2]
+   15  15     -     shared   dropout                                           drop      384    192  @384[Bx3] -> @256[Bx3]  rate=0.5 stream=7
+   16  16     -     shared   relu_grad                                         hidden     48    288  @256[Bx3], @128[Bx3] -> @384[Bx3]
+   17  17     -     shared   dense_grad_kernel                                 hidden    192    272  @0[Bx4], @384[Bx3] -> @128[4x3]
+   18  18     -     shared   dense_grad_bias                                   hidden     24    108  @384[Bx3] -> @0[3]
+   19  19     -     shared   check_finite                                                 16     32  @640[B]
+   20  20     -     shared   check_finite                                      hidden     24     48  @128[4x3]
+   21  21     -     shared   check_finite                                      hidden      6     12  @0[3]
+   22  22     -     shared   check_finite                                      output     12     24  @576[3x2]
+   23  23     -     shared   check_finite                                      output      4      8  @704[2]
+   24  24U    -     shared   sgd                                               hidden     48    148  hidden/kernel[4x3]*, @128[4x3], -, learning rate[1]  momentum=0.0 nesterov=0
+   25  25U    -     shared   sgd                                               hidden     12     40  hidden/bias[3]*, @0[3], -, learning rate[1]  momentum=0.0 nesterov=0
+   26  26U    -     shared   sgd                                               output     24     76  output/kernel[3x2]*, @576[3x2], -, learning rate[1]  momentum=0.0 nesterov=0
+   27  27U    -     shared   sgd                                               output      8     28  output/bias[2]*, @704[2], -, learning rate[1]  momentum=0.0 nesterov=0"""  # noqa: E501
 
 
 @pytest.mark.parametrize(("debug", "golden"), [("0", SWEPT), ("3", STEPWISE)])

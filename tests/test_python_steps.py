@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 from harness import ISAS
-from nets import THREADS, force, state
+from nets import THREADS, force, plan_lines, state
 from own import FOUR_PARTS, assert_rounds_like, example, float64, in_float64
 
 import fastnn
@@ -82,8 +82,8 @@ def test_a_step_in_numpy_trains_as_the_built_in_activation():
     assert_rounds_like(trained(Python), trained(built_in), in_float64(trained, built_in))
     plan = net(Python(name="mine")).describe()
     assert ", 3 segments in C," in plan.splitlines()[0]
-    marked = [line.split()[:3] for line in plan.splitlines() if line[1] == "P"]
-    assert marked == [["P", "python", "mine"], ["P", "python", "mine"]] and "function=tanh_gradient" in plan
+    marked = [(line["operation"], line["layer"]) for line in plan_lines(plan) if line["threads"] == "Python"]
+    assert marked == [("python", "mine"), ("python", "mine")] and "function=tanh_gradient" in plan
 
 
 def test_a_step_of_several_inputs_gives_each_its_gradient():

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import plain_trainer
 import pytest
+from nets import plan_lines
 from own import assert_rounds_like, example
 
 import fastnn
@@ -167,7 +168,7 @@ def test_the_plan_of_a_frozen_net_has_no_gradients_of_its_weights():
     names = [{layer.name for layer in model.layers} for model in (generator, discriminator)]
     for frozen, learning in ((True, names[0]), (False, names[0] | names[1])):
         discriminator.trainable = not frozen
-        steps = [line[3:].split() for line in combined.describe(batch_size=HALF).splitlines()[1:]]
+        steps = [(line["operation"], line["layer"]) for line in plan_lines(combined.describe(batch_size=HALF))]
         for operation, times in (("dense_grad_kernel", 1), ("dense_grad_bias", 1), ("adam", 2)):
             assert Counter(step[1] for step in steps if step[0] == operation) == dict.fromkeys(learning, times)
 

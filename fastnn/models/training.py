@@ -284,6 +284,7 @@ class Trainer(Layer):
             executor = self._executor(mode, plan_rows(len(x)), batch)
             order = np.arange(len(x))
             *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode)
+            executor.print_timings()
         return logs if return_dict else flat(logs, self._metrics())
 
     def evaluate(
