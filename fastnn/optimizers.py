@@ -419,7 +419,9 @@ class Adam(Optimizer):
     def _scalars(self, first: int, rates: list[float]) -> Sequence[float]:
         if type(self).scalars is not Adam.scalars:  # somebody's own
             return super()._scalars(first, rates)
-        correction_1, correction_2 = (1 - schedules.powers(b, first + 1, len(rates)) for b in (self.beta_1, self.beta_2))
+        correction_1, correction_2 = (
+            1 - schedules.powers(b, first + 1, len(rates)) for b in (self.beta_1, self.beta_2)
+        )
         return np.array(rates) * np.sqrt(correction_2) / correction_1  # type: ignore[return-value]
 
     def update(self, w: Any, g: Any, slots: dict[str, Any], scalars: Any) -> Any:

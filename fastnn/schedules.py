@@ -37,12 +37,10 @@ def power(base: float, exponent: float) -> float:
 
 def powers(base: float, first: int, count: int) -> np.ndarray:
     """`power` of ``count`` whole exponents from `first` on, the same products for all of them at once."""
-    exponents, square = np.arange(first, first + count), base
-    result = np.ones(count)
-    while exponents.any():
-        result = np.where(exponents & 1, result * square, result)
+    exponents, square, result = np.arange(first, first + count), base, np.ones(count)
+    for bit in range(int(first + count).bit_length()):
+        np.multiply(result, square, out=result, where=(exponents & (1 << bit)) != 0)
         square *= square
-        exponents >>= 1
     return result
 
 

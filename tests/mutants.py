@@ -75,8 +75,8 @@ MUTANTS = [
     Mutant(
         "the third block of k begins at zero again",
         GEMM,
-        ".resume = block > 0,",
-        ".resume = block == 1,",
+        ".resume = now.steps.low > 0,",
+        ".resume = now.steps.low > 0 && now.steps.high < p->k,",
         LARGE,
     ),
     Mutant(
@@ -96,8 +96,8 @@ MUTANTS = [
     Mutant(
         "Adam corrects with the power of the step before",
         OPTIMIZERS,
-        "1 - schedules.power(self.beta_2, t)",
-        "1 - schedules.power(self.beta_2, t - 1)",
+        "1 - schedules.powers(b, first + 1, len(rates))",
+        "1 - schedules.powers(b, first + (b < 0.99), len(rates))",
         "test_trainer.py -k adam",
     ),
     # The executor
@@ -320,15 +320,15 @@ MUTANTS = [
     Mutant(
         "the bias is added in every block of k",
         GEMM,
-        "bias && end == k ? bias",
-        "bias ? bias",
+        "p->bias && now.steps.high == p->k ? p->bias",
+        "p->bias ? p->bias",
         LARGE,
     ),
     Mutant(
         "the bias is added in the first block of k",
         GEMM,
-        "bias && end == k ? bias",
-        "bias && first == 0 ? bias",
+        "p->bias && now.steps.high == p->k ? p->bias",
+        "p->bias && now.steps.low == 0 ? p->bias",
         ORDER,
     ),
     Mutant(
@@ -349,8 +349,8 @@ MUTANTS = [
     Mutant(
         "the second part of the tiles begins a row too early",
         GEMM,
-        "t.a = from(t.a, taller * (rows + 1), 0);",
-        "t.a = from(t.a, taller * (rows + 1) - (taller > 0), 0);",
+        "t.a = from(t.a, t.tiles * each, 0);",
+        "t.a = from(t.a, t.tiles * each - (t.tiles > 1), 0);",
         VALUES,
     ),
     Mutant(
@@ -386,8 +386,8 @@ MUTANTS = [
     Mutant(
         "threads in a grid leave a gap and overlap",
         GEMM,
-        "share(m, 1, c->thread / across, down,",
-        "share(m, 1, c->thread % down, down,",
+        "part_of((range){0, m}, 1, c->thread / across, down)",
+        "part_of((range){0, m}, 1, c->thread % down, down)",
         CLASSIFIER,
         threads=True,
     ),
@@ -395,7 +395,7 @@ MUTANTS = [
         "the epilogue runs once for each share of the columns",
         GEMM,
         "        if (c->epilogue && width == n) {",
-        "        if (c->epilogue && columns[1] == n) {",
+        "        if (c->epilogue && columns.high == n) {",
         "test_executors.py",
         threads=True,
     ),

@@ -146,7 +146,7 @@ HELPERS = {  # of other modules, though their names have no underscore
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
     "optimizers": "fraction positive",
-    "schedules": "power",
+    "schedules": "power powers",
 }
 
 # Functions of fastnn.ops that are not a row of the table, or have more arguments than it.
