@@ -20,6 +20,25 @@ def try_threads(count: int, stack_bytes: int) -> int: ...
 def start_team(threads: int) -> int: ...
 def release_threads() -> None: ...
 def permutation(order: Any, scratch: Any, seed: int, stream: int, epoch: int) -> None: ...
+def switches() -> list[bytes | None]: ...
+
+class OneBatch:
+    def __init__(
+        self,
+        isa: str,
+        most_rows: int,
+        steps: Any,
+        sweeps: Any,
+        areas: Any,
+        workspace: Any,
+        x: int,
+        y: int,
+        x_shape: tuple[int, ...],
+        y_shape: tuple[int, ...],
+        empty: Any,
+    ) -> None: ...
+    def __call__(self, x: Any, threads: int) -> Any: ...
+
 def execute(
     isa: str,
     most_rows: int,

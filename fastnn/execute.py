@@ -23,7 +23,7 @@ from .ops.table import OPS
 from .plan import lowered_dims, plan
 from .program import ARENA, LOCAL, ROWS, STEP, VARIABLE, Program, Step, Sweep
 from .record import Recorder
-from .sweeps import arguments
+from .sweeps import arguments, step_cost
 from .variable import Variable, aligned_empty
 
 STEP_DTYPE = np.dtype(
@@ -65,6 +65,7 @@ for dtype, size in (
 
 NO_THREAD_LIMIT = 2**31 - 1
 LIMITS_BYTES = 1 << 18  # too many for the first level of a cache, and few enough for the second
+ONE_THREAD_COST = 5_000_000  # of a single batch, in the unit of fastnn.sweeps: waking a team takes some microseconds
 SPARE_THREADS = 4  # that must be creatable beyond those of a team
 
 
@@ -163,6 +164,11 @@ def team_size() -> int:
 
 
 OPENMP_THREADS_AT_IMPORT = _native.max_threads()
+
+
+def switches() -> list[bytes | None]:
+    """The environment variables that decide how a program is made, as they are now."""
+    return _native.switches()
 
 
 class Kept(threading.local):
@@ -533,6 +539,67 @@ class NativeExecutor:
             done, skipped = done + 1, skipped + skip
             call.iteration[0] += updated
         return Run(done, skipped, team, slept)
+
+
+class OneBatch:
+    """A program that makes predictions, ready for single batches of up to as many rows as it was planned for.
+
+    Parameters
+    ----------
+    executor : NativeExecutor
+        With one input, "x", and one output, "y".
+    """
+
+    def __init__(self, executor: NativeExecutor):
+        program, isa = executor.program, executor.isa
+        self.executor, self.forced = executor, config.force_threads()
+        self.most_threads = 1 if executor.serial else team_size()
+        self.cost = sum(step_cost(program, step) for step in program.steps) / program.rows  # of a row
+        areas, self.own = executor.areas.copy(), allocate_areas(program, self.most_threads)
+        for i, memory in self.own.items():
+            areas["base"][i] = address(memory)
+        x, y = (next(i for i, area in enumerate(program.areas) if area.name == name) for name in ("x", "y"))
+        self.native = _native.OneBatch(
+            isa,
+            program.rows,
+            executor.steps.view(np.uint8),
+            executor.sweeps.view(np.uint8),
+            areas.view(np.uint8),
+            aligned_empty((self.most_threads * _native.workspace_floats(isa),), np.float32),
+            x,
+            y,
+            program.areas[x].shape[1:],
+            program.areas[y].shape[1:],
+            functools.partial(np.empty, dtype=np.float32),
+        )
+
+    @staticmethod
+    def fits(executor: NativeExecutor) -> bool:
+        """Whether there is nothing about an executor that needs more preparation."""
+        plain = not (executor.in_pieces or executor.times)
+        return plain and [area.name for area in executor.program.areas if area.kind == ROWS] == ["x", "y"]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray | None:
+        """The outputs; None for an x that has to be converted first, or while another thread uses this object."""
+        rows, threads = len(x), 1
+        if self.most_threads > 1 and (self.forced or rows * self.cost > ONE_THREAD_COST):
+            threads = min(self.most_threads, team_size())
+        if threads == 1:
+            made = self.native(x, 1)
+            return made and made[0]
+        contention, adaptive = self.executor._contention, not self.forced
+        make_forks_safe()
+        threads = create_team(contention.team(threads) if adaptive else threads)
+        began = time.perf_counter()
+        made = self.native(x, threads)
+        if made is None:
+            return None
+        y, team, slept = made
+        if team > 1:
+            kept.team = team
+        if adaptive:
+            contention.note(team, rows, time.perf_counter() - began, slept)
+        return y
 
 
 class NumpyExecutor:

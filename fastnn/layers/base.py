@@ -91,6 +91,12 @@ def marking(build: Callable[..., None]) -> Callable[..., None]:
     return marked
 
 
+class Structure:
+    """Counts how often layers got or lost variables, so that what was prepared for them knows when it is out of date."""
+
+    changes = 0
+
+
 class Layer(Configurable):
     """A function with weights, written once with `fastnn.ops`.
 
@@ -160,6 +166,7 @@ class Layer(Configurable):
             else:
                 self._own = unique([*self._own, part])
         self.build_shape, self.built = tuple(input_shape), True
+        Structure.changes += 1
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs with `fastnn.ops`: ``call(self, x)`` or ``call(self, x, training=None)``."""
@@ -224,6 +231,7 @@ class Layer(Configurable):
         variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
         variable.path = f"{self.name}/{name}"
         self._own.append(variable)
+        Structure.changes += 1
         if regularizer is not None:
             self._regularizers.append((regularizer, variable))
         return variable
@@ -283,6 +291,7 @@ class Layer(Configurable):
     def unbuild(self) -> None:
         """Forget the weights that were made by building; the next data make new ones."""
         own, regularizers, unbuilt = self._before_build
+        Structure.changes += 1
         self.built, self.build_shape = False, None
         self._output_shapes.clear()
         del self._own[own:], self._regularizers[regularizers:]

@@ -11,8 +11,8 @@ import numpy as np
 from .. import config, losses, optimizers
 from ..callbacks import CallbackList, History, ProgbarLogger
 from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, unknown
-from ..execute import NativeExecutor, NumpyExecutor, current_isa, permutation
-from ..layers.base import Layer
+from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa, permutation, switches
+from ..layers.base import Layer, Structure
 from ..metrics import MeanMetric, Metric
 from ..metrics import get as get_metric
 from ..program import STEP
@@ -40,6 +40,7 @@ class Trainer(Layer):
         self._compiled: tuple[Any, Any, list[Any], list[Any]] | None = None
         self._objective: Objective | None = None
         self._executors: dict[Any, Executor] = {}
+        self._one_batch: dict[int, tuple[Any, OneBatch]] = {}  # by the rows of their plan
         self._training = threading.RLock()  # a callback of fit may evaluate
         self.reset_metrics()
 
@@ -96,6 +97,7 @@ class Trainer(Layer):
         """Forget what was made from layers, loss and metrics as they were."""
         self._objective = None
         self._executors.clear()
+        self._one_batch.clear()
 
     def _resolve(self, y: Any) -> Objective:
         """The objective, with "accuracy" resolved by the shape of the targets at first use."""
@@ -404,8 +406,24 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Outputs for one batch."""
+        prepared = None
+        if type(x) is np.ndarray and x.ndim > 0:
+            prepared = self._one_batch.get(plan_rows(len(x)))
+        if prepared and prepared[0] == self._preparation():
+            y = prepared[1](x)
+            if y is not None:
+                return y
         x = self._features(x)
-        return self.predict(x, batch_size=len(x), verbose=0)
+        rows = plan_rows(len(x))
+        result = self.predict(x, batch_size=rows, verbose=0)
+        executor = self._executor(PREDICT, rows, None)
+        if isinstance(executor, NativeExecutor) and OneBatch.fits(executor):
+            self._one_batch[rows] = self._preparation(), OneBatch(executor)
+        return result
+
+    def _preparation(self) -> tuple[Any, ...]:
+        """What a prepared program depends on."""
+        return self.layers.copy(), Structure.changes, config.floatx(), switches()
 
     # What is common
 
