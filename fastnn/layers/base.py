@@ -92,7 +92,7 @@ def marking(build: Callable[..., None]) -> Callable[..., None]:
 
 
 class Structure:
-    """Counts how often layers got or lost variables, so that what was prepared for them knows when it is out of date."""
+    """Counts how often layers got or lost variables, so that what was prepared for them knows when it is old."""
 
     changes = 0
 
