@@ -401,22 +401,24 @@ class NativeExecutor:
         -------
         Run
         """
-        run = self._run_batches(data, first_rows, row_counts, seed, iteration, on_nonfinite, threads)
-        while self.proves and run.batches < len(row_counts):  # one that could not be proved finite
-            done, one = run.batches, slice(run.batches, run.batches + 1)
-            kinds = {area.name: area.kind for area in self.program.areas}
-            rest = {name: array[done:] if kinds.get(name) == STEP else array for name, array in data.items()}
+        settings: Any = (seed, iteration, on_nonfinite, threads)
+        run = self._run_batches(data, first_rows, row_counts, *settings)
+        while self.proves and run.batches < len(row_counts):  # a batch that could not be proved finite
+            done = run.batches
             if self._careful is None:
                 self._careful = NativeExecutor(self.stepwise(), self.variables, self.isa)
-            careful = self._careful.run(rest, first_rows[one], row_counts[one], seed, iteration, on_nonfinite, threads)
-            run = run.then(careful)
-            if careful.batches and run.batches < len(row_counts):
-                rest = {name: array[1:] if kinds.get(name) == STEP else array for name, array in rest.items()}
-                behind = first_rows[one.stop :], row_counts[one.stop :]
-                run = run.then(self._run_batches(rest, *behind, seed, iteration, on_nonfinite, threads))
-            elif not careful.batches:
+            one = first_rows[done : done + 1], row_counts[done : done + 1]
+            run = run.then(self._careful.run(self._behind(data, done), *one, *settings))
+            if run.batches == done:
                 break
+            rest = first_rows[run.batches :], row_counts[run.batches :]
+            run = run.then(self._run_batches(self._behind(data, run.batches), *rest, *settings))
         return run
+
+    def _behind(self, data: dict[str, np.ndarray], batches: int) -> dict[str, np.ndarray]:
+        """The arrays of a run without what belongs to its first batches."""
+        by_step = {area.name for area in self.program.areas if area.kind == STEP}
+        return {name: array[batches:] if name in by_step else array for name, array in data.items()}
 
     def _run_batches(
         self,

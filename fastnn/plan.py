@@ -199,27 +199,27 @@ def prove_finite(program: Program) -> None:
     A gradient is a product summed over the batch: it is finite if its factors are not too large, as they never are
     but in a training that diverges.
     """
-    makers: dict[int, Step] = {i: step for step in program.steps for i in step.outs}
-    proved: set[tuple[int, int | None]] = set()
+    makers: dict[Any, Step] = {i: step for step in program.steps for i in step.outs}
+
+    def checked(step: Step, by: str) -> Step | None:
+        """The step of an operation whose result this one checks."""
+        maker = makers.get(step.ins[0]) if step.op == "check_finite" else None
+        return maker if maker is not None and maker.op == by else None
+
+    def over_batch(maker: Step | None) -> bool:
+        return maker is not None and program.buffers[maker.ins[1]].shape[:1] == (None,)
+
+    products = {
+        id(step): step_of for step in program.steps if over_batch(step_of := checked(step, "dense_grad_kernel"))
+    }
+    summed = {maker.ins[1] for maker in products.values() if maker}
     kept: list[Step] = []
-    proofs: dict[int, tuple[int, int]] = {}
     for step in program.steps:
-        maker = makers.get(step.ins[0]) if step.op == "check_finite" and step.ins[0] is not None else None
-        if maker is not None and maker.op == "dense_grad_kernel":
-            x, dz = maker.ins
-            if x is not None and dz is not None and program.buffers[dz].shape[:1] == (None,):
-                proofs[id(step)] = (x, dz)
-    covered = {dz for _, dz in proofs.values()}
-    for step in program.steps:
-        maker = makers.get(step.ins[0]) if step.op == "check_finite" and step.ins[0] is not None else None
-        if id(step) in proofs:
-            step = replace(step, op="check_product", ins=proofs[id(step)])
-            if step.ins in proved:
-                continue
-            proved.add(step.ins)  # type: ignore[arg-type]
-        elif maker is not None and maker.op == "dense_grad_bias" and maker.ins[0] in covered:
-            continue
-        kept.append(step)
+        product, bias = products.get(id(step)), checked(step, "dense_grad_bias")
+        if product is not None:
+            kept.append(replace(step, op="check_product", ins=product.ins))
+        elif bias is None or bias.ins[0] not in summed:  # else the check of the product includes it
+            kept.append(step)
     program.steps = kept
 
 
