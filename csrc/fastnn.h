@@ -16,6 +16,7 @@
 typedef struct {
     const int64_t *dims;         /* run-time sizes, in the order of the operation's `dims` rule */
     int64_t first_row;           /* of the whole arrays, where this call gets a block of their rows */
+    int64_t next_batch, next_rows; /* how many rows further the same rows of the next batch are, and how many it has */
     const double *attrs;         /* keyword attributes, in the order of the reference's signature */
     void *args[FNN_MAX_ARGS];    /* inputs, then outputs that are not in place; absent ones are NULL */
     int thread, threads;         /* this thread's number in, and the size of, the step's team */

@@ -131,9 +131,12 @@ static void run_step(const fnn_run *run, const fnn_step *step, int64_t batch, pa
             dims[i] *= p.rows;
     }
     const fnn_row *epilogue = step->epilogue < 0 ? NULL : &run->table->rows[step->epilogue];
+    const int more = batch + 1 < run->batch_count && (step->batch_dims | step->row_dims) & 1; /* has rows of the batch */
     fnn_call call = {
         .dims = dims,
         .first_row = p.at,
+        .next_batch = more ? run->first_rows[batch + 1] - first_row : 0,
+        .next_rows = more ? run->row_counts[batch + 1] - p.at : 0,
         .attrs = step->attrs,
         .thread = p.thread,
         .threads = p.threads,
