@@ -432,9 +432,8 @@ class NativeExecutor:
     ) -> Run:
         """Run batches up to one that is not finite."""
         adaptive = not (self.serial or threads or config.force_threads())
-        threads = 1 if self.serial else threads or team_size()
-        if adaptive and threads > 1:
-            threads = self._contention.team(threads)
+        wanted = 1 if self.serial else threads or team_size()
+        threads = self._contention.team(wanted) if adaptive and wanted > 1 else wanted
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
@@ -449,9 +448,9 @@ class NativeExecutor:
             most, own, scratch = self._workspaces.pop()
         except IndexError:
             most, own, scratch = 0, {}, np.empty(0, np.float32)
-        if most < threads:
-            most, own = threads, allocate_areas(program, threads)
-            scratch = aligned_empty((threads * _native.workspace_floats(self.isa),), np.float32)
+        if most < wanted:
+            most, own = wanted, allocate_areas(program, wanted)
+            scratch = aligned_empty((wanted * _native.workspace_floats(self.isa),), np.float32)
         for i, memory in own.items():
             areas["base"][i] = address(memory)
         if iteration is None:
