@@ -13,7 +13,7 @@ from .errors import invalid
 from .ops.layout import Batch, Layout, Shape, Total, elements, row_major
 from .ops.table import OPS, concrete
 from .program import ALIGNMENT, ARENA, LOCAL, Area, Buffer, Program, Step, Sweep
-from .sweeps import choose_blocks, divided, find_local, layout_of, make_sweeps, root_of, row_bytes
+from .sweeps import axes_in, choose_blocks, find_local, layout_of, make_sweeps, root_of, row_bytes
 
 ADDRESSABLE = 2**63  # offsets and sizes are signed 64-bit numbers in C
 
@@ -342,7 +342,7 @@ def place_views(program: Program) -> None:
 def lowered_dims(program: Program, step: Step, sweep: Sweep) -> tuple[list[int], int, int]:
     """The sizes a C kernel receives, and the masks of those that are per row of the batch, and of the block."""
     row = OPS[step.op]
-    axes = divided(program, step)[1] if sweep.shape else (None,) * len(step.ins)
+    axes = axes_in(program, sweep, step)
     swept = bool(sweep.shape)
 
     def dims(open_rows: bool) -> tuple[Any, ...]:

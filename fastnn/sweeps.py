@@ -89,6 +89,11 @@ def divided(program: Program, step: Step) -> tuple[Shape, tuple[int | None, ...]
     return (made[0][:1], axes) if whole <= WHOLE_BYTES else ((), nothing)
 
 
+def axes_in(program: Program, sweep: Sweep, step: Step) -> tuple[int | None, ...]:
+    """Along which axis each input of a step goes with the rows of its sweep."""
+    return divided(program, step)[1] if sweep.shape else (None,) * len(step.ins)
+
+
 def is_data(program: Program, i: int) -> bool:
     """Whether a buffer is a data set, of which a step reads some rows only."""
     area = program.buffers[i].area
@@ -263,8 +268,7 @@ def find_local(program: Program) -> dict[int, int]:
     homes: dict[int, int | None] = {}
     for number, (sweep, steps) in enumerate(program.grouped()):
         for step in steps:
-            axes = divided(program, step)[1] if sweep.shape else (None,) * len(step.ins)
-            for use in uses(program, step, axes):
+            for use in uses(program, step, axes_in(program, sweep, step)):
                 inside = sweep.shape and use.by_row and homes.get(use.root, number) == number
                 homes[use.root] = number if inside else None
     return {i: home for i, home in homes.items() if home is not None and program.buffers[i].area is None}
@@ -287,13 +291,13 @@ def choose_blocks(program: Program) -> None:
 
 def arguments(program: Program, step: Step, sweep: Sweep) -> list[tuple[Any, int]]:
     """The buffers that a kernel gets, and how many bytes further each is with every row of the sweep."""
-    row = OPS[step.op]
-    axes = divided(program, step)[1] if sweep.shape else (None,) * len(step.ins)
-    outs = [] if row.inplace else [(i, 0) for i in step.outs]
+    ins = zip(step.ins, axes_in(program, sweep, step), strict=True)
+    outs = [] if OPS[step.op].inplace else [(i, 0 if sweep.shape else None) for i in step.outs]
     found = []
-    for i, axis in [*zip(step.ins, axes, strict=True), *outs]:
-        buffer = None if i is None else program.buffers[i]
-        moves = buffer is not None and axis is not None and sweep.shape and program.areas[buffer.area].kind != LOCAL
-        stride = layout_of(buffer).strides[axis] if buffer is not None and moves and axis is not None else 0
-        found.append((i, stride * np.dtype(buffer.dtype).itemsize if buffer is not None else 0))
+    for i, axis in [*ins, *outs]:
+        stride = 0
+        if i is not None and axis is not None and program.areas[program.buffers[i].area].kind != LOCAL:
+            buffer = program.buffers[i]
+            stride = layout_of(buffer).strides[axis] * np.dtype(buffer.dtype).itemsize
+        found.append((i, stride))
     return found
