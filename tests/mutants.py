@@ -334,8 +334,8 @@ MUTANTS = [
     Mutant(
         "the product is rounded before it is added",
         GEMM,
-        "vf_fma(a_ik, b_kj[v], acc[r * vecs + v])",
-        "vf_add(vf_mul(a_ik, b_kj[v]), acc[r * vecs + v])",
+        ": vf_fma(a_ik, b_kj[v], *sum);",
+        ": vf_add(vf_mul(a_ik, b_kj[v]), *sum);",
         ORDER,
     ),
     Mutant(

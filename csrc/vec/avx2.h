@@ -53,6 +53,7 @@ INLINE vf vf_max(vf x, vf y) { return PAIR(vf, _mm256_max_ps); }
 INLINE vf vf_min(vf x, vf y) { return PAIR(vf, _mm256_min_ps); }
 INLINE vf vf_sqrt(vf x) { return (vf){_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 INLINE vf vf_fma(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+INLINE vf vf_fma_low(vf x, vf y, vf z) { return (vf){_mm256_fmadd_ps(x.a, y.a, z.a), z.b}; }
 INLINE vf vf_fnma(vf x, vf y, vf z) { return (vf){_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)}; }
 
 INLINE vm vf_lt(vf x, vf y) { return (vm){_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ)}; }

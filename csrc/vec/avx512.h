@@ -37,6 +37,11 @@ INLINE vf vf_max(vf x, vf y) { return _mm512_max_ps(x, y); }
 INLINE vf vf_min(vf x, vf y) { return _mm512_min_ps(x, y); }
 INLINE vf vf_sqrt(vf x) { return _mm512_sqrt_ps(x); }
 INLINE vf vf_fma(vf x, vf y, vf z) { return _mm512_fmadd_ps(x, y, z); }
+INLINE vf vf_fma_low(vf x, vf y, vf z)
+{
+    return _mm512_castps256_ps512(_mm256_fmadd_ps(_mm512_castps512_ps256(x), _mm512_castps512_ps256(y),
+                                                  _mm512_castps512_ps256(z)));
+}
 INLINE vf vf_fnma(vf x, vf y, vf z) { return _mm512_fnmadd_ps(x, y, z); }
 
 INLINE vm vf_lt(vf x, vf y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }

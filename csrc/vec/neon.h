@@ -120,6 +120,7 @@ INLINE vf vf_max(vf x, vf y) { return QUAD2(vf, larger_of); }
 INLINE vf vf_min(vf x, vf y) { return QUAD2(vf, smaller_of); }
 INLINE vf vf_sqrt(vf x) { return QUAD1(vf, vsqrtq_f32); }
 INLINE vf vf_fma(vf y, vf z, vf x) { return QUAD3(vf, vfmaq_f32); }  /* the instructions take the sum first */
+INLINE vf vf_fma_low(vf x, vf y, vf z) { return (vf){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), z.c, z.d}; }
 INLINE vf vf_fnma(vf y, vf z, vf x) { return QUAD3(vf, vfmsq_f32); }
 
 INLINE vm vf_lt(vf x, vf y) { return QUAD2(vm, vcltq_f32); }

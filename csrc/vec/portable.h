@@ -50,6 +50,12 @@ INLINE vf vf_mul(vf a, vf b) { return a * b; }
 INLINE vf vf_div(vf a, vf b) { return a / b; }
 INLINE vf vf_sqrt(vf a) { EACH a[i] = sqrtf(a[i]); return a; }
 INLINE vf vf_fma(vf a, vf b, vf c) { fma_lanes(&a, &b, &c); return c; }               /* a*b + c */
+INLINE vf vf_fma_low(vf a, vf b, vf c) /* the same in lanes 0 to 7, anything in the others */
+{
+    for (int i = 0; i < LANES / 2; i++)
+        c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
+}
 INLINE vf vf_fnma(vf a, vf b, vf c) { a = -a; fma_lanes(&a, &b, &c); return c; }      /* c - a*b */
 
 INLINE vm vf_lt(vf a, vf b) { return a < b; }
