@@ -13,8 +13,9 @@
 #include <omp.h>
 #endif
 
-/* Linux lets a thread sleep for as long as a number keeps its value; elsewhere it only lets others run. */
 #include <sched.h>
+
+/* Linux lets a thread sleep for as long as a number keeps its value; elsewhere it only lets others run. */
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>

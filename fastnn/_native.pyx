@@ -281,9 +281,16 @@ cdef class OneBatch:
         threads : int
             At most as many as there is workspace for.
         """
-        cdef Py_buffer source, target
         if self.busy:
             return None
+        self.busy = True  # before anything in which Python may let another thread run
+        try:
+            return self._run(x, threads)
+        finally:
+            self.busy = False
+
+    cdef _run(self, x, int threads):
+        cdef Py_buffer source, target
         try:
             PyObject_GetBuffer(x, &source, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
         except (BufferError, ValueError):
@@ -297,12 +304,10 @@ cdef class OneBatch:
                     return None
             y = self.empty((source.shape[0], *self.y_shape))
             PyObject_GetBuffer(y, &target, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-            self.busy = True
             self.rows, self.run.threads = source.shape[0], threads
             self.x.base, self.y.base = <char *>source.buf, <char *>target.buf
             with nogil:
                 fnn_execute(&self.run)
-            self.busy = False
             PyBuffer_Release(&target)
             return y, self.run.team, self.run.slept * 1e-9
         finally:

@@ -68,6 +68,15 @@ def test_batches_that_have_to_be_converted(answered):
             model(wrong)
 
 
+def test_what_is_prepared_stays_so_beside_batches_that_have_to_be_converted(monkeypatch):
+    made, prepare = [], execute.OneBatch.__init__
+    monkeypatch.setattr(execute.OneBatch, "__init__", lambda self, *args: (made.append(self), prepare(self, *args))[1])
+    model, x = small_net(), batch(6)
+    for _ in range(3):
+        assert same_bits(model(x.astype(np.float64)), model(x))
+    assert len(made) == 1
+
+
 def test_weights_are_those_of_now(answered):
     model, x = small_net(), batch(3)
     before = model(x)

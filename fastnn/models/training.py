@@ -416,9 +416,11 @@ class Trainer(Layer):
         x = self._features(x)
         rows = plan_rows(len(x))
         result = self.predict(x, batch_size=rows, verbose=0)
-        executor = self._executor(PREDICT, rows, None)
-        if isinstance(executor, NativeExecutor) and OneBatch.fits(executor):
-            self._one_batch[rows] = self._preparation(), OneBatch(executor)
+        prepared, preparation = self._one_batch.get(rows), self._preparation()
+        if prepared is None or prepared[0] != preparation:
+            executor = self._executor(PREDICT, rows, None)
+            if isinstance(executor, NativeExecutor) and OneBatch.fits(executor):
+                self._one_batch[rows] = preparation, OneBatch(executor)
         return result
 
     def _preparation(self) -> tuple[Any, ...]:
