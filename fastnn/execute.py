@@ -362,7 +362,7 @@ class NativeExecutor:
             self.areas["per_step"][i] = area.stride if area.kind == STEP else 0
             self.areas["per_thread"][i] = program.local_bytes if area.kind == LOCAL else 0
             if area.kind == VARIABLE:
-                self.areas["base"][i] = address(next(given).value)
+                self.areas["base"][i] = _native.address(next(given).value)
             elif area.kind not in (ARENA, LOCAL):
                 self._bound.append(i)
         # Taken by a call and put back after it, so that concurrent calls never share memory.
@@ -443,7 +443,7 @@ class NativeExecutor:
                 raise TypeError(
                     f"{area.name!r} is {array.dtype} of shape {array.shape}; the program needs {area.dtype} x {least}"
                 )
-            areas["base"][i] = address(array)
+            areas["base"][i] = _native.address(array)
         try:
             most, own, scratch = self._workspaces.pop()
         except IndexError:
@@ -452,7 +452,7 @@ class NativeExecutor:
             most, own = wanted, allocate_areas(program, wanted)
             scratch = aligned_empty((wanted * _native.workspace_floats(self.isa),), np.float32)
         for i, memory in own.items():
-            areas["base"][i] = address(memory)
+            areas["base"][i] = _native.address(memory)
         if iteration is None:
             iteration = np.zeros(1, np.int64)
         skip = on_nonfinite == "skip" and not self.proves
@@ -499,7 +499,7 @@ class NativeExecutor:
         guarded = GuardedMemory(memory)
         for i, array in enumerate(guarded.arrays):
             if array is not None:
-                call.areas["base"][i] = address(array)
+                call.areas["base"][i] = _native.address(array)
         try:
             return self._run_in_pieces(call, guarded)
         finally:
@@ -558,7 +558,7 @@ class OneBatch:
         self.cost = sum(step_cost(program, step) for step in program.steps) / program.rows  # of a row
         areas, self.own = executor.areas.copy(), allocate_areas(program, self.most_threads)
         for i, memory in self.own.items():
-            areas["base"][i] = address(memory)
+            areas["base"][i] = _native.address(memory)
         x, y = (next(i for i, area in enumerate(program.areas) if area.name == name) for name in ("x", "y"))
         self.native = _native.OneBatch(
             isa,
@@ -695,12 +695,6 @@ class NumpyExecutor:
 
     def _cast(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self.dtype, copy=False) if array.dtype == np.float32 else array
-
-
-def address(array: np.ndarray) -> int:
-    """Where an array begins."""
-    assert array.flags.c_contiguous
-    return array.__array_interface__["data"][0]
 
 
 def make_executor(recorder: Recorder, name: str) -> NativeExecutor | NumpyExecutor:
