@@ -18,28 +18,20 @@ from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
 from .variable import Variable
 
 
-class Symbolic(Operators):
-    """An array of a recording: it has a shape and a dtype, and operators, but no values yet.
+class Placeholder(Operators):
+    """What has a shape and a dtype, and operators, but no values yet."""
 
-    Attributes
-    ----------
-    shape : tuple
-        ``None`` as the first entry stands for the rows of the batch.
-    dtype : str
-    """
+    __slots__ = ("dtype", "shape")
 
-    __slots__ = ("dtype", "index", "recorder", "shape")
-
-    def __init__(self, recorder: "Recorder", index: int):
-        self.recorder, self.index = recorder, index
-        self.shape, self.dtype = recorder.buffers[index].shape, recorder.buffers[index].dtype
+    shape: Shape
+    dtype: str
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
     def __repr__(self) -> str:
-        return f"<Symbolic shape={self.shape} dtype={self.dtype}>"
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype}>"
 
     def __bool__(self) -> bool:
         raise invalid(
@@ -69,6 +61,23 @@ class Symbolic(Operators):
             "use functions of fastnn.ops on symbolic arrays, not NumPy's",
             TypeError,
         )
+
+
+class Symbolic(Placeholder):
+    """An array of a recording.
+
+    Attributes
+    ----------
+    shape : tuple
+        ``None`` as the first entry stands for the rows of the batch.
+    dtype : str
+    """
+
+    __slots__ = ("index", "recorder")
+
+    def __init__(self, recorder: "Recorder", index: int):
+        self.recorder, self.index = recorder, index
+        self.shape, self.dtype = recorder.buffers[index].shape, recorder.buffers[index].dtype
 
 
 def is_integer(symbol: Symbolic) -> bool:

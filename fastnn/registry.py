@@ -8,6 +8,42 @@ from .errors import invalid, show, unknown
 
 Names = dict[str, Callable[[], Any]]
 
+_registered: dict[str, Any] = {}  # classes and functions of users, by the names under which configurations know them
+
+
+def register(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
+    """A decorator that makes a class or function of one's own known to ``from_config``.
+
+    Parameters
+    ----------
+    package : str, default "Custom"
+        As in Keras; configurations here have the name only.
+    name : str, optional
+        Default: the name of the class or function.
+
+    Examples
+    --------
+    >>> @register()
+    ... class Scale: ...
+    >>> sorted(registered(object))
+    ['Scale']
+    """
+    if not isinstance(package, str) or not package:  # as in a decorator without parentheses
+        raise invalid("package", show(package), "a name", "write @register() with parentheses", TypeError)
+
+    def enter(made: Any) -> Any:
+        if not callable(made):
+            raise invalid("object", show(made), "a class or a function", "decorate a class or a function", TypeError)
+        _registered[name or made.__name__] = made
+        return made
+
+    return enter
+
+
+def registered(base: type) -> dict[str, Any]:
+    """The registered classes derived from `base`, by name."""
+    return {name: cls for name, cls in _registered.items() if isinstance(cls, type) and issubclass(cls, base)}
+
 
 def snake_case(name: str) -> str:
     """``HeNormal`` as ``he_normal``."""

@@ -55,9 +55,12 @@ def negated(x):
 
 
 # Valid arguments of every public function and class. Those that have a default are left out.
+INPUT = fastnn.Input((4,), name="input")
+MERGING = ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"]
+
 FUNCTIONS = {
     "Input": {"shape": (4,)},
-    "Model": {},
+    "Model": {"inputs": INPUT, "outputs": layers.Dense(2, name="output")(INPUT)},
     "Sequential": {"layers": [layers.Dense(3, input_shape=(4,), name="only")]},
     "Variable": {"value": X},
     "current_isa": {},
@@ -86,8 +89,11 @@ FUNCTIONS = {
     "initializers.Initializer": {},
     "initializers.compute_fans": {"shape": (3, 2)},
     "initializers.get": {"identifier": "zeros"},
+    **{f"layers.{name}": {} for name in MERGING},
+    **{f"layers.{name.lower()}": {"inputs": [X, X]} for name in MERGING},
     "layers.Activation": {"activation": "relu"},
     "layers.Dense": {"units": 3},
+    "layers.Dot": {"axes": 1},
     "layers.Dropout": {"rate": 0.5},
     "layers.Flatten": {},
     "layers.Input": {"shape": (4,)},
@@ -95,6 +101,7 @@ FUNCTIONS = {
     "layers.Layer": {},
     "layers.Rescaling": {"scale": 0.5},
     "layers.Reshape": {"target_shape": (2, 2)},
+    "layers.dot": {"inputs": [X, X], "axes": 1},
     "losses.BinaryCrossentropy": {},
     "losses.CategoricalCrossentropy": {},
     "losses.Loss": {},

@@ -18,7 +18,7 @@ X, Y = class_patterns(SAMPLES, width=20, classes=5)
 def run_epoch(steps_per_call):
     """Train an epoch with the executor itself; returns the state and the sums of loss and accuracy."""
     model = small_net()
-    data = model._data(X, Y, None, None)
+    data = model._data(model._samples(X, Y, None))
     executor = model._executor(TRAIN, BATCH, data)
     first = np.arange(0, SAMPLES, BATCH)
     sums, order = {"loss": [], "metric accuracy": []}, np.arange(SAMPLES)[::-1].copy()

@@ -119,7 +119,7 @@ class Training:
         layers, loss, optimizer, x, y, weights = CASES[case]()
         model = fastnn.Sequential([fastnn.Input(x.shape[1:]), *layers])
         model.compile(optimizer, loss, metrics=["mae" if y is ONE_HOT else "accuracy"])
-        arrays = model._data(x, y, weights, None)
+        arrays = model._data(model._samples(x, y, weights))
         planned = model._executor(TRAIN, PLANNED, arrays)
         self.program, self.swept, self.variables = planned.stepwise(), planned.program, planned.variables
 
@@ -261,7 +261,7 @@ def test_the_numpy_executor_computes_the_same_program(case, monkeypatch):
 def test_a_run_refuses_sweeps_that_are_not_those_of_the_steps(monkeypatch):
     """Before C, which trusts them."""
     model = fastnn.Sequential([Dense(2, activation="softmax", input_shape=(3,)), Dense(2)])
-    executor = compile_program(model, "predict", 4, (None, 3), "float32")
+    executor = compile_program(model, "predict", 4)
     data, one, calls, run = {"x": np.ones((4, 3), "f4"), "y": np.zeros((4, 2), "f4")}, np.zeros(1, np.int64), [], None
     with monkeypatch.context() as patch:
         run = _native.execute
@@ -292,7 +292,7 @@ def test_a_run_refuses_sweeps_that_are_not_those_of_the_steps(monkeypatch):
 def test_a_run_refuses_what_its_plan_is_not_for():
     """The last check before C: types, lengths and rows of what is bound."""
     model = fastnn.Sequential([Dense(2, input_shape=(3,))])
-    executor = compile_program(model, "predict", 4, (None, 3), "float32")
+    executor = compile_program(model, "predict", 4)
     one = np.zeros(1, np.int64)
 
     def run(dtype="float32", rows=4, first=0, count=4):

@@ -750,7 +750,7 @@ def test_weights_go_out_and_in():
 
 
 CONFIGURED = [
-    layers.Input((4, 2)),
+    layers.InputLayer((4, 2)),
     layers.Dense(
         4,
         activation="elu",
@@ -767,6 +767,14 @@ CONFIGURED = [
     layers.Flatten(input_shape=(2, 2)),
     layers.Reshape((2, -1)),
     layers.Rescaling(0.5, offset=-1),
+    layers.Add(),
+    layers.Subtract(),
+    layers.Multiply(),
+    layers.Average(),
+    layers.Maximum(),
+    layers.Minimum(),
+    layers.Concatenate(axis=1),
+    layers.Dot(axes=(1, 2), normalize=True),
 ]
 
 
@@ -882,7 +890,7 @@ def test_capital_names_of_keras():
 def test_names_where_keras_has_them():
     assert fastnn.utils.set_random_seed is fastnn.set_random_seed
     assert optimizers.schedules.ExponentialDecay is schedules.ExponentialDecay
-    assert layers.Input((3,), dtype="float32").given_input_shape == (3,)
+    assert layers.Input((3,), dtype="float32").shape == (None, 3)
 
 
 # float64

@@ -16,7 +16,7 @@ PACKAGE = Path(fastnn.__file__).parent
 ROOT = PACKAGE.parent
 
 FLOORS = [
-    ["_native", "errors", "registry"],
+    ["_native", "errors", "registry", "tree"],
     ["ops", "variable", "program", "config", "contention"],
     ["record", "plan", "sweeps", "memory"],
     ["execute", "debug"],

@@ -207,7 +207,7 @@ def test_numbers_beyond_float32_are_infinite_without_a_warning():
 
 def x_of_the_program(model, x, mode=TRAIN):
     """The array that the program of a mode reads its inputs from, and the dtype it expects."""
-    prepared = model._data(model._features(x), LABELS, None, None)
+    prepared = model._data(model._samples(x, LABELS, None))
     (area,) = [
         area
         for key, executor in model._executors.items()

@@ -104,7 +104,7 @@ for isa in available_isas():
     for threads in THREADS[:2]:
         os.environ |= {"FASTNN_ISA": isa, "FASTNN_NUM_THREADS": str(threads), "FASTNN_FORCE_THREADS": "1"}
         model = small_net()
-        prepared = model._data(np.zeros((8, 20), np.float32), np.zeros(8, np.int32), None, None)
+        prepared = model._data(model._samples(np.zeros((8, 20), np.float32), np.zeros(8, np.int32), None))
         for mode in TRAIN, EVALUATE, PREDICT:
             executor = model._executor(mode, 2, None if mode == PREDICT else prepared)
             allocations(executor, 1)

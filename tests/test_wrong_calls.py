@@ -106,15 +106,6 @@ def with_environment(name, value, function, *args):
         return function(*args)
 
 
-class Subclass(fastnn.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = layers.Dense(1)
-
-    def call(self, x):
-        return self.dense(x)
-
-
 class Misjudging(layers.Layer):
     """Says that its outputs have one feature more than they have."""
 
@@ -181,7 +172,7 @@ WRONG = {
         "fit-x-dates": (lambda m: m.fit(X.astype(int).astype("M8[s]"), Y), TypeError, "datetime64"),
         "fit-x-ragged": (lambda m: m.fit([[1.0, 2.0, 3.0, 4.0], [1.0]], Y[:2]), TypeError, "equally long"),
         "fit-x-generator": (lambda m: m.fit((row for row in X), Y), TypeError, "generator"),
-        "fit-x-dict": (lambda m: m.fit({"x": X}, Y), TypeError, "x: received"),
+        "fit-x-dict": (lambda m: m.fit({"x": X}, Y), ValueError, "x: received a dict without 'input_1'"),
         # fit: y
         "fit-y-none": (lambda m: m.fit(X), TypeError, "y: received None"),
         "fit-y-short": (lambda m: m.fit(X, Y[:5]), ValueError, "y: received 5 samples; expected 12 samples"),
@@ -336,9 +327,16 @@ WRONG = {
         "compile-metric-number": (lambda m: m.compile("adam", "mse", metrics=[1]), TypeError, "metric: received 1"),
         "compile-loss-weights": (
             lambda m: m.compile("sgd", "mse", ["mae"]),
-            ValueError,
-            "loss_weights: .*leave it out",
+            TypeError,
+            "loss_weights: received 'mae'",
         ),
+        "compile-two-weights": (
+            lambda m: m.compile("sgd", "mse", [1, 2]),
+            ValueError,
+            "loss_weights: received 2 entries.*'output'",
+        ),
+        "compile-two-losses": (lambda m: m.compile("sgd", ["mse", "mse"]), ValueError, "loss: received 2 entries"),
+        "compile-loss-key": (lambda m: m.compile("sgd", {"out": "mse"}), ValueError, "key of loss: received 'out'"),
         "compile-eagerly": (lambda m: m.compile("sgd", "mse", run_eagerly=True), ValueError, "run_eagerly: "),
         "compile-steps": (
             lambda m: m.compile("sgd", "mse", steps_per_execution=4),
@@ -410,9 +408,8 @@ WRONG = {
         "input-none": (lambda m: layers.Input(None), TypeError, "shape: received None"),
         "input-batch-size": (lambda m: layers.Input((4,), 32), ValueError, "batch_size: received 32.*not provided"),
         "input-dtype": (lambda m: layers.Input((4,), dtype="int8"), ValueError, "dtype: received 'int8'"),
-        "functional": (lambda m: layers.Dense(1, name="d")(layers.Input((4,))), TypeError, "'d'.*write Sequential"),
-        "model": (lambda m: fastnn.Model(inputs=1, outputs=2), TypeError, "Model: received inputs.*write Sequential"),
-        "subclass": (lambda m: Subclass().predict(X), TypeError, "Subclass: .*write Sequential"),
+        "layer-on-layer": (lambda m: layers.Dense(1, name="d")(layers.Dense(2)), TypeError, "'d'.*write Sequential"),
+        "model": (lambda m: fastnn.Model(inputs=1, outputs=2), TypeError, "inputs: received 1"),
         "input-batch": (lambda m: layers.Input((None, 4)), TypeError, "shape: received"),
         "input-negative": (lambda m: layers.Input((-4,)), ValueError, "shape: received"),
         "activation-layer": (lambda m: layers.Activation("sigmod"), ValueError, "use 'sigmoid'"),

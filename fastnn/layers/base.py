@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, initializers, regularizers
+from .. import config, initializers, regularizers, tree
 from ..errors import (
     check_array,
     check_flag,
@@ -22,10 +23,11 @@ from ..errors import (
     show,
     unknown,
 )
-from ..ops.table import Shape
-from ..record import Recorder, Symbolic
+from ..ops.table import Shape, find_recorder
+from ..record import Placeholder, Recorder, Symbolic
 from ..registry import Configurable, snake_case
 from ..variable import Variable
+from .graph import KerasTensor, Node, Spec
 
 _names: Counter[str] = Counter()
 
@@ -126,6 +128,9 @@ class Layer(Configurable):
     array([[0., 0.]])
     """
 
+    # Whether `call` takes one array. Layers of this package do unless they say otherwise; others see for themselves.
+    one_input = False
+
     def __init__(
         self,
         name: str | None = None,
@@ -145,7 +150,8 @@ class Layer(Configurable):
         self.trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
-        self._output_shapes: dict[Shape, Shape] = {}
+        self._output_specs: dict[str, Any] = {}  # structures of `Spec`
+        self._nodes: list[weakref.ref[Node]] = []  # its calls in functional models, which the models keep
         self._own: list[Variable] = []
         self._inside: list[Layer] = []
         self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
@@ -155,6 +161,8 @@ class Layer(Configurable):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = marking(cls.build)  # type: ignore[method-assign]
+        if cls.__module__.startswith(__package__) and Layer in cls.__bases__ and "one_input" not in vars(cls):
+            cls.one_input = True
 
     # For subclasses
 
@@ -165,7 +173,7 @@ class Layer(Configurable):
                 self._inside = unique([*self._inside, part])
             else:
                 self._own = unique([*self._own, part])
-        self.build_shape, self.built = tuple(input_shape), True
+        self.build_shape, self.built = tree.as_shapes(input_shape), True
         Structure.changes += 1
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -176,12 +184,23 @@ class Layer(Configurable):
         """Shape of the outputs for inputs of this shape; found by recording `call` unless a subclass says it."""
         if not self.built:
             raise self.unbuilt("compute_output_shape()")
-        if input_shape in self._output_shapes:
-            return self._output_shapes[input_shape]
-        with Recorder(rows=1, dtype=config.floatx()) as recorder:
-            output = self._invoke(recorder.rows_input("x", input_shape[1:]), False)
-        self._output_shapes[input_shape] = output.shape
-        return output.shape
+        return tree.map_structure(lambda spec: spec.shape, self._output_spec(input_shape))
+
+    def _output_spec(self, input_shape: Any, dtypes: Any = None) -> Any:
+        """Shape and dtype of each output, found by recording the call."""
+        key = repr((input_shape, dtypes, config.floatx()))
+        if key not in self._output_specs:
+            shapes = tree.shape_leaves(input_shape)
+            kinds = [config.floatx()] * len(shapes) if dtypes is None else dtypes
+            with Recorder(rows=1, dtype=config.floatx()) as recorder:
+                inputs = [
+                    recorder.rows_input(f"x {i}", shape[1:], dtype)
+                    for i, (shape, dtype) in enumerate(zip(shapes, kinds, strict=True))
+                ]
+                output = self._invoke(tree.shape_pack(input_shape, inputs), False)
+            self._output_specs[key] = tree.map_structure(lambda symbol: Spec(symbol.shape, symbol.dtype), output)
+            recorder.forget()
+        return self._output_specs[key]
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal layer."""
@@ -239,45 +258,86 @@ class Layer(Configurable):
     # For users
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
+        argument = f"input of layer {self.name!r}"
         if isinstance(x, Layer):
             raise invalid(
-                f"input of layer {self.name!r}",
+                argument,
                 f"the layer {x.name!r}",
-                "an array (layers called on layers are not provided yet)",
-                "write Sequential([first, second, ...])",
+                "an array, or what Input() or another layer gave",
+                "call that layer first, as in layer(other(x)), or write Sequential([first, second, ...])",
                 TypeError,
             )
-        if not isinstance(x, Symbolic):
-            argument = f"input of layer {self.name!r}"
-            x = check_array(argument, x)
-            if x.ndim == 0:
-                raise invalid(argument, x, "an array with the samples along axis 0", "put the sample into a list")
-            if x.dtype.kind != "f":
-                x = x.astype(config.floatx())
         training = None if training is None else check_flag("training", training)
+        if any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x)) or isinstance(x, dict) or arrays_in_list(x):
+            if self.one_input and tree.is_nested(x):
+                if len(x) != 1:
+                    raise invalid(argument, f"{len(x)} arrays", "one array", "merge them first, as Concatenate does")
+                x = tree.flatten(x)[0]
+        else:
+            x = check_array(argument, x)
+        if any(isinstance(leaf, KerasTensor) for leaf in tree.leaves(x)):
+            return self._connect(x, training)
+        return self._apply(tree.map_structure(lambda leaf: self._eager(argument, leaf), x), training)
+
+    def _apply(self, x: Any, training: bool | None) -> Any:
+        """The outputs for arrays that are checked."""
         with undone_on_error([self]):
-            self.ensure_built((None, *x.shape[1:]))
+            self.ensure_built(tree.shapes_of(x))
             return self._invoke(x, training)
+
+    @staticmethod
+    def _eager(argument: str, x: Any) -> Any:
+        """An input of a call on arrays, or of one in a recording."""
+        if isinstance(x, Symbolic):
+            return x
+        x = check_array(argument, x)
+        if x.ndim == 0:
+            raise invalid(argument, x, "an array with the samples along axis 0", "put the sample into a list")
+        return x if x.dtype.kind == "f" else x.astype(config.floatx())
+
+    def _connect(self, x: Any, training: bool | None) -> Any:
+        """Become a part of a functional model."""
+        for leaf in tree.leaves(x):
+            if not isinstance(leaf, KerasTensor):
+                expected = "arrays of the functional model only"
+                raise invalid(f"input of layer {self.name!r}", show(leaf), expected, "make it an Input", TypeError)
+        shapes, dtypes = tree.shapes_of(x), [leaf.dtype for leaf in tree.leaves(x)]
+        names = " and ".join(dict.fromkeys(repr(leaf.name) for leaf in tree.leaves(x)))
+        with undone_on_error([self]):
+            try:
+                self.ensure_built(shapes)
+                spec = self._output_spec(shapes, dtypes)
+            except (ValueError, TypeError) as error:
+                if getattr(error, "parts", False):
+                    known = tree.map_structure(lambda leaf: leaf.shape, x)
+                    error.args = (f"layer {self.name!r} on the output of {names} of shape {known}: {error}",)
+                raise
+        node = Node(self, x, training)
+        node.outputs = tree.map_structure(lambda output: KerasTensor(output.shape, output.dtype, node), spec)
+        self._nodes = [*(known for known in self._nodes if known() is not None), weakref.ref(node)]
+        return node.outputs
 
     def _invoke(self, x: Any, training: bool | None) -> Any:
         takes_training = "training" in inspect.signature(self.call).parameters
         arguments = {"training": training} if takes_training else {}
+        recorder = find_recorder(tuple(tree.leaves(x)))
         try:
-            with x.recorder.label(self.name) if isinstance(x, Symbolic) else nullcontext():
+            with recorder.label(self.name) if recorder else nullcontext():
                 y = self.call(x, **arguments)
         except (ValueError, TypeError) as error:
             name_layer(error, self.name)
             raise
         argument = f"output of layer {self.name!r}"
-        if not isinstance(y, Symbolic if isinstance(x, Symbolic) else (np.ndarray, np.generic)):
-            expected, fix = (
-                "an array made with fastnn.ops from the input",
-                "use its functions in call(), and return the result",
-            )
-            raise invalid(argument, show(y), expected, fix, TypeError)
-        if isinstance(x, Symbolic) and y.shape[:1] != (None,):
-            expected = "an array with the batch (None) as axis 0"
-            raise invalid(argument, y, expected, "compute along the other axes only")
+        for leaf in tree.leaves(y):
+            if not isinstance(leaf, Symbolic if recorder else (np.ndarray, np.generic)):
+                expected, fix = (
+                    "an array made with fastnn.ops from the input",
+                    "use its functions in call(), and return the result",
+                )
+                raise invalid(argument, show(leaf), expected, fix, TypeError)
+            if recorder and leaf.shape[:1] != (None,):
+                expected = "an array with the batch (None) as axis 0"
+                raise invalid(argument, leaf, expected, "compute along the other axes only")
         return y
 
     def ensure_built(self, input_shape: Shape) -> None:
@@ -293,7 +353,7 @@ class Layer(Configurable):
         own, regularizers, unbuilt = self._before_build
         Structure.changes += 1
         self.built, self.build_shape = False, None
-        self._output_shapes.clear()
+        self._output_specs.clear()
         del self._own[own:], self._regularizers[regularizers:]
         self._inside.clear()
         for layer in unbuilt:
@@ -350,6 +410,28 @@ class Layer(Configurable):
     def output_shape(self) -> Shape:
         """Shape of the outputs, None for the batch axis."""
         return self.compute_output_shape(self.input_shape)
+
+    @property
+    def input(self) -> Any:
+        """What the layer is called on in its functional model."""
+        return self._only_call("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """What the layer gives in its functional model, for models that end there or go on in another way."""
+        return self._only_call("output").outputs
+
+    def _only_call(self, attribute: str) -> Node:
+        nodes = [node for known in self._nodes if (node := known()) is not None]
+        if len(nodes) != 1:
+            raise invalid(
+                f"{attribute} of layer {self.name!r}",
+                f"{len(nodes)} calls in functional models",
+                "one call",
+                "keep what the call gave" if nodes else "ask for the inputs of its Sequential first, or call it",
+                AttributeError,
+            )
+        return nodes[0]
 
     def unbuilt(self, attribute: str) -> Exception:
         """The error of asking an unbuilt layer for something only a built one has."""
@@ -416,3 +498,8 @@ def sample_shape(
         if n < 1 or n >= 2**31:
             raise invalid(argument, shape, "positive sizes below 2**31", fix)
     return tuple(int(n) for n in dims)
+
+
+def arrays_in_list(x: Any) -> bool:
+    """Whether this is a list of several arrays rather than one array given as a list of its rows."""
+    return isinstance(x, (list, tuple)) and bool(x) and all(isinstance(a, np.ndarray) and a.ndim > 1 for a in x)

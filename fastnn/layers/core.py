@@ -1,15 +1,24 @@
 """Dense, Activation and the model's input."""
 
+import weakref
 from typing import Any
 
 from .. import activations, config, initializers, ops, regularizers
-from ..errors import check_flag, check_integer, invalid, not_provided
+from ..errors import check_flag, check_integer, invalid, not_provided, show
 from ..ops.table import Shape
 from .base import Layer, sample_shape, undone_on_error
+from .graph import KerasTensor, Node
 
 
-def Input(shape: Any, batch_size: None = None, dtype: str | None = None, *, name: str | None = None) -> "InputLayer":
-    """Declare the shape of one sample, as the first entry of a `Sequential` model.
+def Input(
+    shape: Any = None,
+    batch_size: None = None,
+    dtype: str | None = None,
+    *,
+    name: str | None = None,
+    batch_shape: Any = None,
+) -> KerasTensor:
+    """Begin a functional model, or declare the shape of one sample as the first entry of a `Sequential` model.
 
     Parameters
     ----------
@@ -20,17 +29,33 @@ def Input(shape: Any, batch_size: None = None, dtype: str | None = None, *, name
     dtype : str, optional
         Only `fastnn.config.floatx()` is provided, which data of any numeric type become.
     name : str, optional
+        By which data are given to a model with several inputs.
+    batch_shape : tuple, optional
+        Instead of `shape`: the same with None for the batch before it.
+
+    Returns
+    -------
+    KerasTensor
+        An array without values, for layers to be called on.
 
     Examples
     --------
     >>> import fastnn
-    >>> model = fastnn.Sequential([fastnn.Input(shape=(4,)), fastnn.layers.Dense(2)])
-    >>> model.count_params()
+    >>> inputs = fastnn.Input(shape=(4,))
+    >>> outputs = fastnn.layers.Dense(2)(inputs)
+    >>> fastnn.Model(inputs, outputs).count_params()
     10
     """
     not_provided(config.floatx(), dtype=dtype)
     not_provided(batch_size=batch_size)
-    return InputLayer(shape, name=name)
+    if batch_shape is not None:
+        if shape is not None or not isinstance(batch_shape, (tuple, list)) or list(batch_shape[:1]) != [None]:
+            received = "shape as well" if shape is not None else show(batch_shape)
+            expected = "a shape that begins with None, for batches of any size, instead of `shape`"
+            raise invalid("batch_shape", received, expected, "pass shape=, without the batch")
+        shape = tuple(batch_shape[1:])
+    with undone_on_error():
+        return InputLayer(shape, name=name).tensor()
 
 
 class InputLayer(Layer):
@@ -47,6 +72,15 @@ class InputLayer(Layer):
 
     def call(self, x: Any) -> Any:
         return x
+
+    def tensor(self) -> KerasTensor:
+        """The array that this input is in a functional model."""
+        assert self.given_input_shape is not None
+        self.ensure_built((None, *self.given_input_shape))
+        node = Node(self, None)
+        node.outputs = KerasTensor((None, *self.given_input_shape), config.floatx(), node)
+        self._nodes.append(weakref.ref(node))
+        return node.outputs
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "shape": self.given_input_shape}

@@ -1,10 +1,14 @@
 """What users pass as data, checked and brought into the form that programs read."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..errors import check_array, check_number, invalid, show
+from ..layers.base import arrays_in_list
 from ..losses import LABELS, align_target
 from ..ops.table import Shape
 
@@ -19,13 +23,78 @@ def numbers(argument: str, value: Any) -> np.ndarray:
     return array
 
 
+@dataclass
+class Samples:
+    """Inputs, targets and weights, an array for each input and output of a model.
+
+    Attributes
+    ----------
+    x : list of ndarray
+    y, weights : list of ndarray or None
+        None for an output without loss and metrics, and where there are no weights.
+    """
+
+    x: list[np.ndarray]
+    y: list[np.ndarray | None]
+    weights: list[np.ndarray | None]
+
+    def __len__(self) -> int:
+        return len(self.x[0])
+
+    def part(self, low: int, high: int) -> "Samples":
+        """The samples from `low` to below `high`."""
+
+        def cut(arrays: list[Any]) -> list[Any]:
+            return [array if array is None else array[low:high] for array in arrays]
+
+        return Samples(cut(self.x), cut(self.y), cut(self.weights))
+
+
+def parts(argument: str, value: Any, names: list[str], noun: str) -> list[Any]:
+    """What belongs to each input or output of a model.
+
+    Parameters
+    ----------
+    argument : str
+    value : array_like, or a list, dict or table of them
+        A dict, and a table with named columns for several inputs, are taken apart by name.
+    names : list of str
+    noun : {"input", "output"}
+    """
+    known = f"the {noun}{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
+    if isinstance(value, Mapping) or (len(names) > 1 and hasattr(value, "columns")):
+        keys = list(getattr(value, "columns", value))
+        wrong = [f"without {name!r}" for name in names if name not in keys]
+        wrong += [f"with {key!r}" for key in keys if key not in names and isinstance(value, Mapping)]
+        if wrong:
+            received = f"a {type(value).__name__} {wrong[0]}"
+            raise invalid(argument, received, f"an array for {known}", f"name its entries like the {noun}s")
+        return [value[name] for name in names]
+    if len(names) == 1:
+        return list(value) if arrays_in_list(value) and len(value) == 1 else [value]
+    if not isinstance(value, (list, tuple)):
+        raise invalid(argument, show(value), f"a list or a dict with an array for {known}", "pass one for each")
+    found = list(value) if len(value) == len(names) else [a for a in tree.leaves(value) if isinstance(a, np.ndarray)]
+    if len(found) != len(names):
+        received = f"a list of {len(value)}"
+        raise invalid(argument, received, f"a list or a dict with an array for {known}", "pass one for each")
+    return found
+
+
+def structure(value: Any) -> Any:
+    """The data of a model that has no inputs yet: a dict, or a list of arrays, is several of them."""
+    if isinstance(value, Mapping):
+        return {key: structure(part) for key, part in value.items()}
+    return list(value) if arrays_in_list(value) else value
+
+
 def features(argument: str, value: Any, input_shape: Shape | None) -> np.ndarray:
     """Inputs of a model as they were given, but with the shape the model wants.
 
-    A vector becomes a column, as in Keras.
+    A vector becomes a column, as in Keras, unless samples are numbers.
     """
     array = numbers(argument, value)
-    if array.ndim == 1:
+    if array.ndim == 1 and input_shape != (None,):
         array = array[:, None]
     if input_shape is not None and array.shape[1:] != tuple(input_shape[1:]):
         raise invalid(

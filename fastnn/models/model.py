@@ -6,62 +6,206 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
-from ..errors import check_flag, check_integer, invalid, is_one_of, not_provided, show, unknown
-from ..layers.base import Layer
-from ..ops.table import Shape
-from ..record import Symbolic
+from .. import config, tree
+from ..errors import (
+    check_flag,
+    check_integer,
+    invalid,
+    is_one_of,
+    missing_method,
+    not_provided,
+    show,
+    unknown,
+)
+from ..layers.base import Layer, parts_in, undone_on_error, unique
+from ..layers.graph import KerasTensor
+from ..layers.operation import Operation
+from ..record import Placeholder
 from ..variable import Variable
+from .functional import Graph
 from .summary import summary_text
 from .training import Trainer
 
 
 class Model(Trainer):
-    """What all models share: layers, weights, training, prediction.
+    """Layers with inputs and outputs, that can be trained.
 
-    Models are made with `Sequential`; models of inputs and outputs, and subclasses of one's own, are not
-    provided yet.
+    ``Model(inputs, outputs)`` consists of the layers that lead from the inputs to the outputs: what `Input` gives,
+    and what layers called on it give. A subclass keeps layers in its attributes and says in
+    ``call(self, x, training=None)`` what it computes; it is built at its first data.
+
+    Parameters
+    ----------
+    inputs : KerasTensor, or a list or dict of them
+        What the model is called with has the same structure; data for a list may also come in a dict by the names
+        of the inputs.
+    outputs : KerasTensor, or a list or dict of them
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        An output needs an input that is not given, or two layers have the same name.
+    TypeError
+        `inputs` or `outputs` are not arrays of a functional model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastnn
+    >>> from fastnn import layers
+    >>> left, right = fastnn.Input((2,), name="left"), fastnn.Input((3,), name="right")
+    >>> joined = layers.Concatenate()([layers.Dense(4, activation="relu")(left), right])
+    >>> model = fastnn.Model([left, right], layers.Dense(1)(joined))
+    >>> model.predict({"left": np.zeros((5, 2)), "right": np.zeros((5, 3))}, verbose=0).shape
+    (5, 1)
+    >>> class Residual(fastnn.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.inner = layers.Dense(2, activation="tanh")
+    ...     def call(self, x):
+    ...         return x + self.inner(x)
+    >>> Residual()(np.zeros((1, 2)))
+    array([[0., 0.]], dtype=float32)
     """
 
-    def __init__(self, inputs: None = None, outputs: None = None, name: str | None = None):
-        if inputs is not None or outputs is not None:
-            raise self._only_sequential("inputs and outputs")
-        super().__init__(name=name)
-        self.layers: list[Layer] = []
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True):
+        with undone_on_error():
+            super().__init__(name=name, trainable=trainable)
+            self._connect_to(inputs, outputs)
 
-    def _only_sequential(self, received: str) -> Exception:
-        """The error for the ways of making a model that are not provided yet."""
-        return invalid(
-            type(self).__name__,
-            received,
-            "the layers of a Sequential (other models are not provided yet)",
-            "write Sequential([first, second, ...])",
-            TypeError,
+    def _connect_to(self, inputs: Any, outputs: Any) -> None:
+        """Be the model between these arrays, or one of layers in attributes."""
+        self._graph: Graph | None = None
+        if inputs is None and outputs is None:
+            if type(self) is Model:
+                fix = "write Model(inputs, outputs), Sequential([first, second, ...]) or a subclass with call()"
+                raise invalid("Model", "no inputs and outputs", "both of them", fix, TypeError)
+            return
+        if inputs is None or outputs is None:
+            missing = "inputs" if inputs is None else "outputs"
+            raise invalid(missing, "None", "what Input() or a layer called on it gave", "pass both", TypeError)
+        self._graph = Graph(inputs, outputs)
+        super().build(self._only(tree.shapes_of(inputs)))
+
+    @staticmethod
+    def _only(shapes: Any) -> Any:
+        """The shape in a list of one, which is then that of a plain array."""
+        return shapes[0] if isinstance(shapes, list) and len(shapes) == 1 else shapes
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that this model consists of: in Keras' order, in the order of attributes in a subclass."""
+        if self._graph is not None:
+            return [layer for layer in self._graph.layers if not isinstance(layer, Operation)]
+        return [part for part in unique(parts_in(vars(self))) if isinstance(part, Layer)]
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape: None for the batch, then the shape of a sample."""
+        if self._graph is not None:
+            return
+        super().build(input_shape)
+        self.compute_output_shape(input_shape)  # builds the layers inside
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """What the model computes; in a subclass written with layers and `fastnn.ops`."""
+        if self._graph is None:
+            raise missing_method(self, "call(self, x)", "write it with layers and functions of fastnn.ops")
+        return self._graph.run(
+            x, lambda node, inputs: node.layer._apply(inputs, training if node.training is None else node.training)
         )
 
-    def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of this shape."""
-        raise self._only_sequential("no list of layers")
-
     def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Outputs for `x`: an array computed at once, or symbols inside a recording.
+        """Outputs for `x`: arrays computed at once, or symbols inside a recording or a functional model.
 
         Parameters
         ----------
-        x : array_like of shape (batch, ...)
+        x : array_like of shape (batch, ...), or a list or dict of them
         training : bool, optional
             True runs the layers as in training (dropout acts), with NumPy. Otherwise this is
             `predict` on one batch.
         """
-        if isinstance(x, Symbolic) or (training is not None and check_flag("training", training)):
+        if type(x) is np.ndarray and training is None:
+            return self.predict_on_batch(x)
+        symbolic = any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x))
+        if symbolic or (training is not None and check_flag("training", training)):
+            if not symbolic and (self.built or isinstance(self._graph, Graph)):
+                x = self._packed(self._features(x))
             return super().__call__(x, training)
         return self.predict_on_batch(x)
 
     def _parts(self) -> list[Layer | Variable]:
-        return [*self.layers]
+        if self._graph is None:
+            return super()._parts()
+        return [*self._graph.layers]
 
     def _layers(self) -> list[Layer]:
-        return self.layers
+        return self._graph.layers if self._graph is not None else super()._layers()
+
+    # Inputs and outputs
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The inputs as arrays of a functional model, flat."""
+        return tree.flatten(self._connected().inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The outputs as arrays of a functional model, flat."""
+        return tree.flatten(self._connected().outputs)
+
+    @property
+    def input(self) -> Any:
+        """The inputs in their structure, for models that begin where this one does."""
+        return self._connected().inputs
+
+    @property
+    def output(self) -> Any:
+        """The outputs in their structure, for models that go on where this one ends."""
+        return self._connected().outputs
+
+    def _connected(self) -> Graph:
+        if self._graph is None:
+            fix = "make it with Model(inputs, outputs), or call it on what Input() gives"
+            raise invalid(f"model {self.name!r}", "a request for its arrays", "a functional model", fix, AttributeError)
+        return self._graph
+
+    @property
+    def input_names(self) -> list[str]:
+        """A name for each input: that of its `Input`, or its key."""
+        if self._graph is None:
+            return structure_names(self.build_shape, "input")
+        return names_of(self._graph.inputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """A name for each output: that of the layer that makes it, or its key."""
+        if self._graph is None:
+            return structure_names(self.output_shape, "output")
+        return names_of(self._graph.outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs for inputs of these shapes."""
+        if self._graph is not None and input_shape == self.build_shape:
+            return self._only(tree.map_structure(lambda tensor: tensor.shape, self._graph.outputs))
+        return super().compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, layers, and how they are connected; a subclass with ``call()`` writes its own."""
+        if self._graph is None:
+            raise missing_method(self, "get_config(self)", "return the arguments that make an equal model")
+        return {"name": self.name, "trainable": self.trainable} | self._graph.get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Model":
+        """Make a model, with new weights, from what `get_config` gave."""
+        if not isinstance(config, dict):
+            raise invalid(f"config of {cls.__name__}", show(config), "a dict", "pass what get_config() gave", TypeError)
+        if "layers" not in config:  # of a subclass
+            return cls(**config)
+        with undone_on_error():
+            inputs, outputs = Graph.tensors(config)
+            return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by position."""
@@ -110,7 +254,21 @@ class Model(Trainer):
         text = summary_text(self.name, rows, trainable, total - trainable, line_length, kept, itemsize)
         (print_fn or print)(text)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)
-        return input_shape
+
+def names_of(structure: Any) -> list[str]:
+    """A name for each array of a structure: its key in a dict, else that of the layer that makes it, made unique."""
+    if isinstance(structure, dict) and not any(tree.is_nested(value) for value in structure.values()):
+        return [str(key) for key, _ in tree.children(structure)]
+    names: list[str] = []
+    for tensor in tree.leaves(structure):
+        same = sum(name == tensor.name or name.startswith(f"{tensor.name}_") for name in names)
+        names.append(f"{tensor.name}_{same}" if same and tensor.name in names else tensor.name)
+    return names
+
+
+def structure_names(shapes: Any, noun: str) -> list[str]:
+    """Names for the shapes of a structure: keys of a dict, else ``output_1`` and so on."""
+    if isinstance(shapes, dict) and all(tree.is_shape(value) for value in shapes.values()):
+        return [str(key) for key, _ in tree.children(shapes)]
+    count = 1 if shapes is None else len(tree.shape_leaves(shapes))
+    return [f"{noun}_{i}" for i in range(1, count + 1)]

@@ -2,38 +2,22 @@
 
 import math
 import warnings
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from .. import config, ops
+from .. import config, ops, tree
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, make_executor
-from ..losses import LABELS, Loss
-from ..metrics import MeanMetric, Metric
+from ..losses import LABELS
+from ..metrics import MeanMetric
 from ..ops.table import Shape
-from ..optimizers import Optimizer
 from ..program import STEP, Program
 from ..record import Recorder, Symbolic
 from ..variable import Variable
+from .objective import Goal, Objective
 
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
 PREDICTIONS = "predictions"  # output that metrics in Python read
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What training and evaluation compute besides the predictions."""
-
-    loss: Loss
-    metrics: tuple[Metric, ...]
-    weighted_metrics: tuple[Metric, ...]
-    optimizer: Optimizer
-
-    @property
-    def in_python(self) -> list[tuple[Metric, bool]]:
-        """The metrics that take in arrays, and whether with their weights."""
-        groups = ((self.metrics, False), (self.weighted_metrics, True))
-        return [(m, weighted) for group, weighted in groups for m in group if not isinstance(m, MeanMetric)]
 
 
 def penalty_name(i: int) -> str:
@@ -45,28 +29,26 @@ def compile_program(
     model: Any,
     mode: str,
     rows: int,
-    input_shape: Shape,
-    x_dtype: str,
+    x_dtypes: Sequence[str] | None = None,
     objective: Objective | None = None,
-    weighted: bool = False,
+    weighted: Collection[str] = (),
     checked: bool = True,
 ) -> NativeExecutor | NumpyExecutor:
     """Record, plan and make ready to run.
 
     Parameters
     ----------
-    model : Layer
+    model : Model
+        Built.
     mode : {"train", "evaluate", "predict"}
     rows : int
         Largest batch.
-    input_shape : tuple
-        With None for the batch axis.
-    x_dtype : str
-        Of the data set: "uint8" or the floating type.
+    x_dtypes : sequence of str, optional
+        Of the data set's inputs: "uint8" or, by default, the floating type.
     objective : Objective, optional
         Needed to train and evaluate.
-    weighted : bool
-        Whether there are sample weights.
+    weighted : collection of str
+        Names of the arrays of sample weights that there are.
     checked : bool
         Whether updates wait for the proof that everything is finite.
 
@@ -75,65 +57,76 @@ def compile_program(
     NativeExecutor or NumpyExecutor
         The latter for float64.
     """
-    dtype = config.floatx()
+    dtype, shapes = config.floatx(), tree.shape_leaves(model.input_shape)
     with Recorder(rows, dtype) as recorder:
         if mode == PREDICT:
-            recorder.output(predictions(model, recorder.rows_input("x", input_shape[1:]), False), "y")
+            x = [recorder.rows_input(name, s[1:]) for name, s in zip(input_areas(model), shapes, strict=True)]
+            for name, y in zip(output_areas(model), predictions(model, x, False), strict=True):
+                recorder.output(y, name)
         else:
             assert objective is not None
-            record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
+            dtypes = [dtype] * len(shapes) if x_dtypes is None else x_dtypes
+            record_objective(recorder, model, mode, dtypes, objective, weighted, checked)
     executor = make_executor(recorder, f"{mode} {model.name}")
     recorder.forget()
     return executor
+
+
+def input_areas(model: Any) -> list[str]:
+    """Names of a model's inputs in its programs."""
+    names = model.input_names
+    return ["x"] if len(names) == 1 else [f"x {name}" for name in names]
+
+
+def output_areas(model: Any) -> list[str]:
+    """Names of a model's outputs in its programs for predictions."""
+    names = model.output_names
+    return ["y"] if len(names) == 1 else [f"y {name}" for name in names]
 
 
 def record_objective(
     recorder: Recorder,
     model: Any,
     mode: str,
-    input_shape: Shape,
-    x_dtype: str,
+    x_dtypes: Sequence[str],
     objective: Objective,
-    weighted: bool,
+    weighted: Collection[str],
     checked: bool,
 ) -> None:
-    """Write predictions, loss and metrics, and for training gradients and updates."""
+    """Write predictions, losses and metrics, and for training gradients and updates."""
     order = recorder.rows_input("order", (), "int64")
 
     def gathered(name: str, shape: Shape, dtype: str) -> Symbolic:
         gather = {"uint8": ops.gather_uint8, "int32": ops.gather_int32}.get(dtype, ops.gather)
         return gather(recorder.data_input(name, shape, dtype), order)
 
-    y_pred = predictions(model, gathered("x", input_shape[1:], x_dtype), mode == TRAIN)
-    y_true = Targets(gathered, y_pred.shape, recorder.dtype)
-    weights = gathered("weights", (), recorder.dtype) if weighted else None
+    shapes = tree.shape_leaves(model.input_shape)
+    inputs = zip(input_areas(model), shapes, x_dtypes, strict=True)
+    made = predictions(model, [gathered(name, shape[1:], dtype) for name, shape, dtype in inputs], mode == TRAIN)
 
-    loss = objective.loss
-    values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
-    recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
+    losses: list[tuple[Goal, Symbolic, Symbolic | None]] = []
+    for goal, y_pred in zip(objective.goals, made, strict=True):
+        y_true = Targets(goal, gathered, y_pred.shape, recorder.dtype)
+        weights = gathered(goal.area("weights"), (), recorder.dtype) if goal.area("weights") in weighted else None
+        if goal.loss:
+            loss = goal.loss
+            values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
+            recorder.output(ops.weighted_sum(values, weights), goal.area("loss"), STEP)
+            losses.append((goal, values, weights))
+        record_metrics(recorder, goal, y_true, y_pred, weights)
     penalties = [scalar(f"regularizer of {v.path!r}", r(recorder.variable(v))) for r, v in model.penalties]
-    for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
-        for metric in metrics:
-            if not isinstance(metric, MeanMetric):
-                continue
-            found = metric.values(y_true.of(metric.target), y_pred)
-            found = symbolic(f"metric {metric.name!r}", found, metric_weights)
-            sums = ops.weighted_sum(found, metric_weights)
-            recorder.output(sums, f"metric {metric.name}", STEP)
-
-    if objective.in_python:
-        recorder.output(y_pred, PREDICTIONS)
 
     if mode == TRAIN:
         variables = model.trainable_variables
         if not variables:
             advice = "set trainable = True on the model, or on those of its layers that shall learn"
             warnings.warn(f"model {model.name!r} has no trainable weights and learns nothing; {advice}", stacklevel=2)
-        seeds = [(values, ops.mean_seed(values, weights, mean=int(loss.reduction != "sum")))]
+        seeds = [(values, seed_of(goal, values, weights)) for goal, values, weights in losses]
         seeds += [(penalty, ops.fill(penalty, value=1.0)) for penalty in penalties]
         gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
         if checked:
-            ops.check_finite(values)
+            for _, values, _ in losses:
+                ops.check_finite(values)
             for gradient, variable in zip(gradients, variables, strict=True):
                 with recorder.label(owner(variable)):
                     ops.check_finite(gradient)
@@ -142,17 +135,37 @@ def record_objective(
         recorder.output(penalty, penalty_name(i), STEP)
 
 
-def predictions(model: Any, x: Symbolic, training: bool) -> Symbolic:
-    """The model's outputs, of the shape that memory is made for."""
-    y_pred: Symbolic = model(x, training=training)
-    if y_pred.shape != model.output_shape:
-        raise invalid(
-            f"output of model {model.name!r}",
-            y_pred,
-            f"shape {model.output_shape}, as compute_output_shape() of its layers says",
-            "correct that method of your layer, or leave it out",
-        )
-    return y_pred
+def record_metrics(recorder: Recorder, goal: Goal, y_true: "Targets", y_pred: Symbolic, weights: Any) -> None:
+    """Write the sums of the metrics of one output, and the predictions if metrics in Python read them."""
+    for metrics, metric_weights in ((goal.metrics, None), (goal.weighted_metrics, weights)):
+        for metric in metrics:
+            if isinstance(metric, MeanMetric):
+                found = metric.values(y_true.of(metric.target), y_pred)
+                found = symbolic(f"metric {metric.name!r}", found, metric_weights)
+                recorder.output(ops.weighted_sum(found, metric_weights), f"metric {goal.log(metric)}", STEP)
+    if goal.in_python:
+        recorder.output(y_pred, goal.area(PREDICTIONS))
+
+
+def seed_of(goal: Goal, values: Symbolic, weights: Symbolic | None) -> Symbolic:
+    """The gradient of the model's loss by the values of one output's loss."""
+    assert goal.loss
+    seed: Symbolic = ops.mean_seed(values, weights, mean=int(goal.loss.reduction != "sum"))
+    return seed if goal.weight == 1 else ops.affine(seed, scale=goal.weight, offset=0.0)
+
+
+def predictions(model: Any, x: list[Symbolic], training: bool) -> list[Symbolic]:
+    """The model's outputs, flat, of the shapes that memory is made for."""
+    made = tree.flatten(model(tree.shape_pack(model.input_shape, x), training=training))
+    for y_pred, shape in zip(made, tree.shape_leaves(model.output_shape), strict=True):
+        if y_pred.shape != shape:
+            raise invalid(
+                f"output of model {model.name!r}",
+                y_pred,
+                f"shape {shape}, as compute_output_shape() of its layers says",
+                "correct that method of your layer, or leave it out",
+            )
+    return made
 
 
 def symbolic(argument: str, values: Any, weights: Any) -> Symbolic:
@@ -175,9 +188,9 @@ def scalar(argument: str, value: Any) -> Symbolic:
     return value
 
 
-def loss_count(program: Program) -> tuple[int, bool]:
-    """Values of the loss, and whether so many come from each sample (else from the batch)."""
-    area = next(i for i, area in enumerate(program.areas) if area.name == "loss")
+def loss_count(program: Program, name: str) -> tuple[int, bool]:
+    """Values of the loss in an area, and whether so many come from each sample (else from the batch)."""
+    area = next(i for i, area in enumerate(program.areas) if area.name == name)
     step = next(step for step in program.steps if any(program.buffers[i].area == area for i in step.outs))
     assert step.ins[0] is not None
     shape = program.buffers[step.ins[0]].shape
@@ -190,10 +203,10 @@ def owner(variable: Variable) -> str:
 
 
 class Targets:
-    """The targets as a program reads them, in each of the kinds that losses and metrics ask for."""
+    """The targets of an output as a program reads them, in each of the kinds that losses and metrics ask for."""
 
-    def __init__(self, gathered: Any, prediction: Shape, dtype: str):
-        self.gathered, self.prediction, self.dtype = gathered, prediction, dtype
+    def __init__(self, goal: Goal, gathered: Any, prediction: Shape, dtype: str):
+        self.goal, self.gathered, self.prediction, self.dtype = goal, gathered, prediction, dtype
         self.symbols: dict[str, Symbolic] = {}
 
     def of(self, kind: str) -> Symbolic:
@@ -201,5 +214,5 @@ class Targets:
         if kind not in self.symbols:
             shape = self.prediction[1:-1] if kind == LABELS else self.prediction[1:]
             dtype = "int32" if kind == LABELS else self.dtype
-            self.symbols[kind] = self.gathered(f"y {kind}", shape, dtype)
+            self.symbols[kind] = self.gathered(f"{self.goal.area('y')} {kind}", shape, dtype)
         return self.symbols[kind]

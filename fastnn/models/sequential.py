@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from ..errors import invalid, is_one_of, show, unknown
+from .. import tree
+from ..errors import invalid, show
 from ..layers.base import Layer, sample_shape, undone_on_error
-from ..layers.core import InputLayer
+from ..layers.core import Input, InputLayer
+from ..layers.graph import KerasTensor
 from ..ops.table import Shape
+from .functional import Graph, is_input, layer_from_config
 from .model import Model
 
 
@@ -44,11 +47,26 @@ class Sequential(Model):
             raise invalid("layers", show(layers), "a list of layers", fix, TypeError)
         with undone_on_error(layers or ()):
             super().__init__(name=name)
+            self._sequence: list[Layer] = []
             self._input: InputLayer | None = None
+            self._as_graph: Graph | None = None
             for layer in layers or []:
                 self.add(layer)
 
-    def add(self, layer: Layer) -> None:
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in their order, without the `Input`."""
+        return self._sequence
+
+    @property
+    def input_names(self) -> list[str]:
+        return [self._input.name if self._input else "input_1"]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [self.layers[-1].name]
+
+    def add(self, layer: Layer | KerasTensor) -> None:
         """Append a layer; it is built at once when its input shape is known.
 
         Raises
@@ -56,6 +74,8 @@ class Sequential(Model):
         ValueError
             The layer does not fit, or its name is taken; the model stays as it was.
         """
+        if isinstance(layer, KerasTensor) and is_input(layer):
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             hint = "write Dense(...) with parentheses" if isinstance(layer, type) else "pass a layer"
             raise invalid("layer", show(layer), "a Layer", hint, TypeError)
@@ -89,6 +109,7 @@ class Sequential(Model):
                 self._build_layer(layer, self.compute_output_shape(shape), self.layers[-1:])
             self.layers.append(layer)
         self.build_shape, self.built = shape, shape is not None and bool(self.layers)
+        self._as_graph = None
         self._changed()
 
     def pop(self) -> Layer:
@@ -97,6 +118,7 @@ class Sequential(Model):
             raise invalid("pop()", "a model without layers", "at least one layer", "add a layer first")
         layer = self.layers.pop()
         self.built = self.built and bool(self.layers)
+        self._as_graph = None
         self._changed()
         return layer
 
@@ -118,7 +140,11 @@ class Sequential(Model):
         built = layer.built
         try:
             layer.ensure_built(shape)
-            return layer.compute_output_shape(shape)
+            made = layer.compute_output_shape(shape)
+            if not tree.is_shape(made):
+                fix = "use Model(inputs, outputs) for layers with several"
+                raise invalid(f"output of layer {layer.name!r}", "several arrays", "one array", fix, TypeError)
+            return made
         except Exception as error:
             if not built:
                 layer.unbuild()
@@ -132,6 +158,27 @@ class Sequential(Model):
             x = layer(x, training)
         return x
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def _parts(self) -> list[Any]:
+        return [*self.layers]
+
+    def _layers(self) -> list[Layer]:
+        return self.layers
+
+    def _connected(self) -> Graph:
+        if not self.built:
+            raise self.unbuilt("inputs and outputs")
+        if self._as_graph is None:
+            x = inputs = self._input.tensor() if self._input else Input(self.input_shape[1:])
+            for layer in self.layers:
+                x = layer(x)
+            self._as_graph = Graph(inputs, x)
+        return self._as_graph
+
     def get_config(self) -> dict[str, Any]:
         """Name and the layers' classes and configurations."""
         layers = ([self._input] if self._input else []) + self.layers
@@ -143,19 +190,10 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Sequential":
         """Make a model, with new weights, from what `get_config` gave."""
-        from .. import layers
-
-        classes: dict[str, Any] = {name: cls for name, cls in vars(layers).items() if isinstance(cls, type)}
         entries = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise invalid(
                 "config", show(config), "a dict with a list of layers", "pass what get_config() gave", TypeError
             )
         with undone_on_error():
-            made = []
-            for entry in entries:
-                name = entry.get("class_name")
-                if not is_one_of(name, classes):
-                    raise unknown("class_name", name, classes)
-                made.append(classes[name].from_config(entry.get("config")))
-            return cls(made, name=config.get("name"))
+            return cls([layer_from_config(entry) for entry in entries], name=config.get("name"))

@@ -8,17 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, losses, optimizers
+from .. import config, losses, optimizers, tree
 from ..callbacks import CallbackList, History, ProgbarLogger
 from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, unknown
 from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa, permutation, switches
 from ..layers.base import Layer, Structure
 from ..metrics import MeanMetric, Metric
-from ..metrics import get as get_metric
 from ..program import STEP
 from . import data
+from .data import Samples
 from .loop import Exclusive, chunks, diagnose
-from .programs import EVALUATE, PREDICT, PREDICTIONS, TRAIN, Objective, compile_program, loss_count, penalty_name
+from .objective import Compiled, Objective, by_output
+from .programs import (
+    EVALUATE,
+    PREDICT,
+    PREDICTIONS,
+    TRAIN,
+    compile_program,
+    input_areas,
+    loss_count,
+    output_areas,
+    penalty_name,
+)
+from .sources import ArraySource, Chunk
 
 DEFAULT_BATCH_SIZE = 32
 POLICIES = ("raise", "skip", "ignore")
@@ -29,15 +41,17 @@ Executor = NativeExecutor | NumpyExecutor
 class Trainer(Layer):
     """Training and prediction; `Model` inherits it."""
 
-    layers: list[Layer]
+    layers: Any
+    input_names: Any
+    output_names: Any
 
-    def __init__(self, name: str | None = None):
-        super().__init__(name=name)
+    def __init__(self, name: str | None = None, trainable: bool = True):
+        super().__init__(name=name, trainable=trainable)
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
         self.history: History | None = None
-        self._compiled: tuple[Any, Any, list[Any], list[Any]] | None = None
+        self._compiled: Compiled | None = None
         self._objective: Objective | None = None
         self._executors: dict[Any, Executor] = {}
         self._one_batch: dict[int, tuple[Any, OneBatch]] = {}  # by the rows of their plan
@@ -50,7 +64,7 @@ class Trainer(Layer):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: None = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
@@ -63,13 +77,14 @@ class Trainer(Layer):
         Parameters
         ----------
         optimizer : str, type or Optimizer, default "rmsprop"
-        loss : str, type, callable or Loss
+        loss : str, type, callable or Loss; or a list or dict of them
             A callable ``f(y_true, y_pred)`` made with `fastnn.ops` returns one value per sample, or one for the
-            batch, which then cannot be weighted.
-        loss_weights : None
-            Not provided yet.
+            batch, which then cannot be weighted. A model with several outputs takes one for all of them, or one for
+            each, in a list or by their names in a dict; None leaves an output without.
+        loss_weights : float, or a list or dict of float, optional
+            Factors of the losses in their sum, which is trained; default: 1.
         metrics : list of str, type, callable or Metric, optional
-            Reported unweighted.
+            Reported unweighted. For several outputs a list or a dict of such lists.
         weighted_metrics : list, optional
             Reported with the sample weights.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
@@ -81,16 +96,15 @@ class Trainer(Layer):
         >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
         >>> model.compile("sgd", "mse", metrics=["mae"])
         """
-        not_provided(loss_weights=loss_weights)
         not_provided(False, run_eagerly=run_eagerly)
         not_provided(1, steps_per_execution=steps_per_execution)
         not_provided("auto", jit_compile=jit_compile)
         not_provided(True, auto_scale_loss=auto_scale_loss)
-        made = optimizers.get(optimizer), losses.get(loss), as_list(metrics), as_list(weighted_metrics)
-        for metric in made[2] + made[3]:
-            get_metric(metric)  # refuses unknown names now, though "accuracy" is resolved later
+        made = Compiled(optimizers.get(optimizer), loss, loss_weights, metrics, weighted_metrics)
+        if self.built:
+            made.check(self.output_names)
         self._compiled = made
-        self.optimizer, self.loss = made[0], made[1]
+        self.optimizer, self.loss = made.optimizer, made.loss
         self._changed()
 
     def _changed(self) -> None:
@@ -99,25 +113,13 @@ class Trainer(Layer):
         self._executors.clear()
         self._one_batch.clear()
 
-    def _resolve(self, y: Any) -> Objective:
-        """The objective, with "accuracy" resolved by the shape of the targets at first use."""
+    def _resolve(self, y: list[Any]) -> Objective:
+        """The objective, with "accuracy" resolved by the shapes of the targets at first use."""
         if self._objective is None:
             assert self._compiled is not None
-            optimizer, loss, plain, weighted = self._compiled
-            shape = np.asarray(y).shape
-            resolved = [
-                tuple(get_metric(m, (None, *shape[1:]), self.output_shape) for m in group)
-                for group in (plain, weighted)
-            ]
-            names = [m.name for group in resolved for m in group]
-            if len(set(names)) < len(names) or "loss" in names:
-                raise invalid(
-                    "metrics",
-                    f"names {names}",
-                    "names that differ from each other and from 'loss'",
-                    "give each metric a name of its own",
-                )
-            self._objective = Objective(loss, resolved[0], resolved[1], optimizer)
+            targets = [None if array is None else (None, *np.shape(array)[1:]) for array in y]
+            shapes = tree.shape_leaves(self.output_shape)
+            self._objective = self._compiled.objective(self.output_names, shapes, targets)
             self.reset_metrics()
         return self._objective
 
@@ -211,43 +213,44 @@ class Trainer(Layer):
                 TypeError,
             )
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            x, y, sample_weight = self._samples(x, y, sample_weight)
-            if validation_split and validation_data is None:
-                (x, y, sample_weight), validation_data = split(validation_split, x, y, sample_weight)
-            train = self._data(x, y, sample_weight, class_weight)
+            samples = self._samples(x, y, sample_weight)
             validation = None
             if validation_data is not None:
                 vx, vy, vw = (*validation_data, None)[:3]
-                names = tuple(f"validation_data[{i}]" for i in range(3))
-                vx, vy, vw = self._samples(vx, vy, vw, names)
-                validation = self._data(vx, vy, vw, None, names[1])
-            samples, history = len(x), History()
+                validation = self._samples(vx, vy, vw, tuple(f"validation_data[{i}]" for i in range(3)))
+            elif validation_split:
+                samples, validation = split(validation_split, samples)
+
+            def order(epoch: int) -> np.ndarray:
+                return permutation(len(samples), config.seed(), epoch)
+
+            source = self._source(samples, batch_size, class_weight=class_weight, order=order if shuffle else None)
+            executor = self._executor(TRAIN, min(batch_size, len(samples)), source.arrays, on_nonfinite != "ignore")
+            if validation is not None:
+                tested = self._source(validation, batch_size, argument="validation_data[1]")
+                self._executor(EVALUATE, min(batch_size, plan_rows(len(validation))), tested.arrays)
+            history = History()
             called = CallbackList(
                 [*as_list(callbacks), history, shown],
                 self,
                 epochs=epochs,
-                steps=-(-samples // batch_size),
-                samples=samples,
+                steps=source.batches,
+                samples=len(samples),
                 batch_size=batch_size,
                 verbose=verbose,
                 mode="fit",
             )
-            executor = self._executor(TRAIN, min(batch_size, samples), train, on_nonfinite != "ignore")
-            if validation is not None:
-                rows = min(batch_size, plan_rows(len(validation["x"])))
-                validator = self._executor(EVALUATE, rows, validation)
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
             for epoch in range(initial_epoch, epochs):
                 called.on_epoch_begin(epoch)
-                order = permutation(samples, config.seed(), epoch) if shuffle else np.arange(samples)
-                for done, logs in self._run(executor, train, order, batch_size, called, TRAIN, on_nonfinite):
+                for done, logs in self._run(executor, source, epoch, called, TRAIN, on_nonfinite):
                     called.progress(done, logs)
                     if self.stop_training:
                         break
                 if validation is not None:
-                    scores = self._evaluate(validator, validation, batch_size, called)
+                    scores = self._evaluate(tested, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
                 if self.stop_training:
@@ -281,13 +284,12 @@ class Trainer(Layer):
         self._require_compiled()
         return_dict = check_flag("return_dict", return_dict)
         with self._exclusively():
-            x, y, sample_weight = self._samples(x, y, sample_weight)
-            batch = self._data(x, y, sample_weight, class_weight)
-            executor = self._executor(mode, plan_rows(len(x)), batch)
-            order = np.arange(len(x))
-            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode)
+            samples = self._samples(x, y, sample_weight)
+            source = self._source(samples, len(samples), class_weight=class_weight)
+            executor = self._executor(mode, plan_rows(len(samples)), source.arrays)
+            *_, (_, logs) = self._run(executor, source, 0, None, mode)
             executor.print_timings()
-        return logs if return_dict else flat(logs, self._metrics())
+        return logs if return_dict else self._flat(logs)
 
     def evaluate(
         self,
@@ -321,28 +323,25 @@ class Trainer(Layer):
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         self._require_compiled()
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            x, y, sample_weight = self._samples(x, y, sample_weight)
-            prepared = self._data(x, y, sample_weight, None)
+            samples = self._samples(x, y, sample_weight)
+            source = self._source(samples, batch_size)
             called = CallbackList(
                 [shown, *as_list(callbacks)],
                 self,
-                steps=-(-len(x) // batch_size),
-                samples=len(x),
+                steps=source.batches,
+                samples=len(samples),
                 batch_size=batch_size,
                 verbose=verbose,
                 mode="evaluate",
             )
-            executor = self._executor(EVALUATE, min(batch_size, plan_rows(len(x))), prepared)
-            logs = self._evaluate(executor, prepared, batch_size, called)
-        return logs if return_dict else flat(logs, self._metrics())
+            logs = self._evaluate(source, called)
+        return logs if return_dict else self._flat(logs)
 
-    def _evaluate(
-        self, executor: Executor, prepared: dict[str, np.ndarray], batch_size: int, called: CallbackList
-    ) -> dict[str, float]:
-        order = np.arange(len(prepared["x"]))
+    def _evaluate(self, source: ArraySource, called: CallbackList) -> dict[str, float]:
+        executor = self._executor(EVALUATE, min(source.batch_size, plan_rows(source.samples)), source.arrays)
         called.on_test_begin()
         logs: dict[str, float] = {}
-        for done, logs in self._run(executor, prepared, order, batch_size, called, EVALUATE):
+        for done, logs in self._run(executor, source, 0, called, EVALUATE):
             called.progress(done, logs)
         called.on_test_end(logs)
         executor.print_timings()
@@ -357,12 +356,12 @@ class Trainer(Layer):
         verbose: Any = "auto",
         steps: None = None,
         callbacks: Any = None,
-    ) -> np.ndarray:
+    ) -> Any:
         """Outputs for data.
 
         Parameters
         ----------
-        x : array_like of shape (samples, ...)
+        x : array_like of shape (samples, ...), or a list or dict of them
         batch_size : int, default 32
             Has no influence on the result, which is the same to the last bit for any batch size.
         verbose, callbacks
@@ -372,13 +371,14 @@ class Trainer(Layer):
 
         Returns
         -------
-        ndarray of shape (samples, ...)
+        ndarray of shape (samples, ...), or a list or dict of them
+            As the outputs of the model are.
         """
         not_provided(steps=steps)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         with closing(ProgbarLogger(0 if is_one_of(verbose, ("auto",)) else verbose)) as shown, self._undone_on_error():
-            x = self._features(x)
-            samples = len(x)
+            inputs = self._features(x)
+            samples = len(inputs[0])
             called = CallbackList(
                 [shown, *as_list(callbacks)],
                 self,
@@ -389,22 +389,26 @@ class Trainer(Layer):
                 mode="predict",
             )
             executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
-            result = np.empty((samples, *self.output_shape[1:]), config.floatx())
+            shapes = tree.shape_leaves(self.output_shape)
+            results = [np.empty((samples, *shape[1:]), config.floatx()) for shape in shapes]
             called.on_predict_begin()
             batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
             for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
                 if batch_hooks:
                     called.on_predict_batch_begin(first // batch_size)
-                rows = data.contiguous(x[first:last], config.floatx())
-                executor.run({"x": rows, "y": result[first:last]}, starts, counts)
+                rows = [data.contiguous(array[first:last], config.floatx()) for array in inputs]
+                made = [result[first:last] for result in results]
+                bound = dict(zip([*input_areas(self), *output_areas(self)], rows + made, strict=True))
+                executor.run(bound, starts, counts)
                 if batch_hooks:
-                    called.on_predict_batch_end(first // batch_size, {"outputs": result[first:last]})
+                    outputs = tree.shape_pack(self.output_shape, made)
+                    called.on_predict_batch_end(first // batch_size, {"outputs": outputs})
                 called.progress(-(-last // batch_size), {})
             called.on_predict_end()
             executor.print_timings()
-        return result
+        return tree.shape_pack(self.output_shape, results)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
         prepared = None
         if type(x) is np.ndarray and x.ndim > 0:
@@ -413,9 +417,9 @@ class Trainer(Layer):
             y = prepared[1](x)
             if y is not None:
                 return y
-        x = self._features(x)
-        rows = plan_rows(len(x))
-        result = self.predict(x, batch_size=rows, verbose=0)
+        inputs = self._features(x)
+        rows = plan_rows(len(inputs[0]))
+        result = self.predict(self._packed(inputs), batch_size=rows, verbose=0)
         prepared, preparation = self._one_batch.get(rows), self._preparation()
         if prepared is None or prepared[0] != preparation:
             executor = self._executor(PREDICT, rows, None)
@@ -449,28 +453,29 @@ class Trainer(Layer):
         objective = None
         if mode != PREDICT:
             self._require_compiled()
-            labels = self.loss.target == losses.LABELS
-            shape = self.output_shape[:-1] if labels else self.output_shape
-            objective = self._objective or self._resolve(np.empty((0, *shape[1:])))
-        executor = compile_program(
-            self,
-            mode,
-            whole("batch_size", batch_size, 1),
-            self.input_shape,
-            config.floatx(),
-            objective,
-        )
+            objective = self._objective or self._resolve([np.empty((0, *s[1:])) for s in self._target_shapes()])
+        executor = compile_program(self, mode, whole("batch_size", batch_size, 1), None, objective)
         return executor.program.describe()
+
+    def _target_shapes(self) -> list[Any]:
+        """The shapes that targets have where nothing but the losses says so."""
+        shapes, names = tree.shape_leaves(self.output_shape), self.output_names
+        assert self._compiled is not None
+        losses_of = by_output("loss", self._compiled.loss, names, spread=True)
+        return [
+            shape[:-1] if loss is not None and loss.target == losses.LABELS else shape
+            for loss, shape in zip(losses_of, shapes, strict=True)
+        ]
 
     def reset_metrics(self) -> None:
         """Begin the running values of loss and metrics anew."""
         self._loss_total, self._loss_rows = 0.0, 0
+        self._loss_parts: dict[str, float] = {}
         for metric in self._metrics():
             metric.reset_state()
 
     def _metrics(self) -> list[Metric]:
-        objective = self._objective
-        return [*objective.metrics, *objective.weighted_metrics] if objective else []
+        return self._objective.metrics if self._objective else []
 
     def _require_compiled(self) -> None:
         if self._compiled is None:
@@ -488,21 +493,49 @@ class Trainer(Layer):
         with Exclusive(self._training), self._undone_on_error(training=True):
             yield
 
-    def _features(self, x: Any, argument: str = "x") -> np.ndarray:
-        """Inputs checked against the model, which is built if this is its first data."""
-        array = data.numbers(argument, x)
+    def _features(self, x: Any, argument: str = "x") -> list[np.ndarray]:
+        """Inputs checked against the model, which is built if these are its first data."""
         if not self.built:
-            self.build((None, *data.features(argument, array, None).shape[1:]))
-        return data.features(f"layer {self.layers[0].name!r}, {argument}", array, self.input_shape)
+            first = tree.map_structure(lambda part: data.features(argument, part, None), data.structure(x))
+            self.build(tree.shapes_of(first))
+        names, shapes = self.input_names, tree.shape_leaves(self.input_shape)
+        found = []
+        for name, part, shape in zip(names, data.parts(argument, x, names, "input"), shapes, strict=True):
+            label = f"layer {self.layers[0].name!r}" if len(names) == 1 else f"input {name!r}"
+            found.append(data.features(f"{label}, {argument}", part, shape))
+        data.equal_lengths(**{f"{argument} of {name!r}": a for name, a in zip(names, found, strict=True)})
+        return found
+
+    def _packed(self, inputs: list[Any]) -> Any:
+        """Flat inputs in the structure in which the model takes them."""
+        return tree.shape_pack(self.input_shape, inputs)
 
     def _samples(
-        self, x: Any, y: Any, sample_weight: Any, names: tuple[str, ...] = ("x", "y", "sample_weight")
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        self, x: Any, y: Any, sample_weight: Any, arguments: tuple[str, ...] = ("x", "y", "sample_weight")
+    ) -> Samples:
         """Inputs, targets and weights as arrays of equal length."""
-        x, y = self._features(x, names[0]), data.numbers(names[1], y)
-        weights = None if sample_weight is None else data.numbers(names[2], sample_weight)
-        data.equal_lengths(**dict(zip(names, (x, y, weights), strict=True)))
-        return x, y, weights
+        inputs, names = self._features(x, arguments[0]), self.output_names
+        several = len(names) > 1
+        targets = data.parts(arguments[1], y, names, "output") if several else [y]
+        targets = [
+            None if several and part is None else data.numbers(labelled(arguments[1], name, several), part)
+            for name, part in zip(names, targets, strict=True)
+        ]
+        weights: list[Any]
+        if sample_weight is None:
+            weights = [None] * len(names)
+        elif several and isinstance(sample_weight, (list, tuple, dict)):
+            weights = data.parts(arguments[2], sample_weight, names, "output")
+        else:
+            weights = [sample_weight] * len(names)  # the same for every output
+        weights = [
+            None if part is None else data.numbers(labelled(arguments[2], name, several), part)
+            for name, part in zip(names, weights, strict=True)
+        ]
+        for name, target, weight in zip(names, targets, weights, strict=True):
+            labels = [arguments[0], *(labelled(argument, name, several) for argument in arguments[1:])]
+            data.equal_lengths(**dict(zip(labels, (inputs[0], target, weight), strict=True)))
+        return Samples(inputs, targets, weights)
 
     @contextmanager
     def _undone_on_error(self, training: bool = False) -> Iterator[None]:
@@ -529,30 +562,48 @@ class Trainer(Layer):
                     self._executors.pop(key, None)
             raise
 
-    def _data(
-        self, x: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: Any, argument: str = "y"
-    ) -> dict[str, np.ndarray]:
+    def _source(
+        self,
+        samples: Samples,
+        batch_size: int,
+        class_weight: Any = None,
+        order: Any = None,
+        argument: str = "y",
+    ) -> ArraySource:
+        """The batches of some samples, in the form in which programs read them."""
+        return ArraySource(self._data(samples, class_weight, argument), len(samples), batch_size, order)
+
+    def _data(self, samples: Samples, class_weight: Any = None, argument: str = "y") -> dict[str, np.ndarray]:
         """The arrays that a training or evaluation program reads, by name."""
-        objective, prediction, dtype = self._resolve(y), self.output_shape, config.floatx()
-        kinds = {objective.loss.target, *(m.target for m in self._metrics())}
-        layer = self.layers[-1].name
-        arrays = {f"y {kind}": data.targets(argument, y, prediction, kind, dtype, layer) for kind in sorted(kinds)}
-        weights = data.weights(sample_weight, class_weight, y, len(x), dtype)
-        if weights is not None:
-            arrays["weights"] = weights
-        return {"x": data.stored(x, dtype), **arrays}
+        objective, dtype = self._resolve(samples.y), config.floatx()
+        names, shapes, several = self.output_names, tree.shape_leaves(self.output_shape), len(objective.goals) > 1
+        if class_weight is not None and several:
+            expected, fix = "a model with one output", "pass sample_weight instead"
+            raise invalid("class_weight", f"weights for {len(names)} outputs", expected, fix)
+        arrays = {name: data.stored(array, dtype) for name, array in zip(input_areas(self), samples.x, strict=True)}
+        for i, (goal, name, shape) in enumerate(zip(objective.goals, names, shapes, strict=True)):
+            target, label = samples.y[i], labelled(argument, name, several)
+            if target is None and goal.kinds:
+                raise invalid(label, "None", "targets, for there is a loss or a metric", "pass an array", TypeError)
+            owner = name if several else self.layers[-1].name
+            for kind in sorted(goal.kinds):
+                arrays[f"{goal.area('y')} {kind}"] = data.targets(label, target, shape, kind, dtype, owner)
+            weights = data.weights(samples.weights[i], class_weight, target, len(samples), dtype)
+            if weights is not None:
+                arrays[goal.area("weights")] = weights
+        return arrays
 
     def _executor(self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True) -> Executor:
         """The program of a mode, made once for each combination of what it depends on."""
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
-        x_dtype = config.floatx() if prepared is None else str(prepared["x"].dtype)
-        weighted = prepared is not None and "weights" in prepared
+        x_dtypes = None if prepared is None else tuple(str(prepared[name].dtype) for name in input_areas(self))
+        weighted = tuple(name for name in prepared or () if name.startswith("weights"))
         trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()
         variables = tuple(id(v) for v in self.variables)
         key = (
             mode,
             rows,
-            x_dtype,
+            x_dtypes,
             weighted,
             checked,
             trainable,
@@ -565,23 +616,15 @@ class Trainer(Layer):
         executor = self._executors.get(key)
         if executor is None:
             executor = self._executors[key] = compile_program(
-                self,
-                mode,
-                rows,
-                self.input_shape,
-                x_dtype,
-                self._objective,
-                weighted,
-                checked,
+                self, mode, rows, x_dtypes, self._objective, weighted, checked
             )
         return executor
 
     def _run(
         self,
         executor: Executor,
-        prepared: dict[str, np.ndarray],
-        order: np.ndarray,
-        batch_size: int,
+        source: ArraySource,
+        epoch: int,
         called: CallbackList | None,
         mode: str,
         on_nonfinite: str = "raise",
@@ -590,65 +633,110 @@ class Trainer(Layer):
         self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
-        optimizer = self.optimizer
+        optimizer, objective = self.optimizer, self._objective
+        assert objective is not None
+        counted = {goal.name: loss_count(executor.program, goal.area("loss")) for goal in objective.losses}
         outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
-        order, count = np.ascontiguousarray(order, np.int64), loss_count(executor.program)
-        in_python = self._objective.in_python if self._objective else []
-        for first, last, starts, counts in chunks(len(order), batch_size, batch_hooks):
+        for chunk in source.epoch(epoch, batch_hooks):
             if batch_hooks:
-                getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
+                getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
+            counts = chunk.counts
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in outputs}
-            if in_python:
-                bound[PREDICTIONS] = np.empty((last - first, *self.output_shape[1:]), config.floatx())
+            for goal, shape in zip(objective.goals, tree.shape_leaves(self.output_shape), strict=True):
+                if goal.in_python:
+                    rows = int(chunk.starts[-1] + counts[-1])
+                    bound[goal.area(PREDICTIONS)] = np.empty((rows, *shape[1:]), config.floatx())
             iteration = None
             if mode == TRAIN:
                 bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
                 iteration = optimizer._iterations
             run = executor.run(
-                {**prepared, **bound, "order": order[first:]},
-                starts,
+                {**chunk.arrays, **bound, "order": chunk.order},
+                chunk.starts,
                 counts,
                 seed=config.seed(),
                 iteration=iteration,
                 on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
-            for metric, weighted in in_python:
-                for start, rows in zip(starts[: run.batches], counts, strict=False):
-                    batch = order[first + start : first + start + rows]
-                    weights = (prepared["weights"][batch],) if weighted and "weights" in prepared else ()
-                    y_pred = bound[PREDICTIONS][start : start + rows]
-                    metric.update_state(prepared[f"y {metric.target}"][batch], y_pred, *weights)
-            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], *count)
+            self._update_in_python(chunk, bound, run.batches)
+            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], counted)
             if run.batches < len(counts):
-                raise diagnose(executor, optimizer, prepared, order[first:], starts, counts, run.batches)
+                raise diagnose(executor, optimizer, chunk.arrays, chunk.order, chunk.starts, counts, run.batches)
             logs = self._logs()
             if batch_hooks:
-                getattr(called, f"on_{hook}_batch_end")(first // batch_size, logs)
-            yield first // batch_size + len(counts), logs
+                getattr(called, f"on_{hook}_batch_end")(chunk.batch, logs)
+            yield chunk.batch + len(counts), logs
 
-    def _accumulate(self, outputs: dict[str, np.ndarray], counts: np.ndarray, values: int, per_row: bool) -> None:
-        """Take the sums of a chunk of batches into loss and metrics, batch by batch."""
+    def _update_in_python(self, chunk: Chunk, bound: dict[str, np.ndarray], batches: int) -> None:
+        """Give the metrics in Python the batches that were run."""
+        assert self._objective is not None
+        for goal in self._objective.goals:
+            for metric, weighted in goal.in_python:
+                weights = chunk.arrays.get(goal.area("weights")) if weighted else None
+                for start, rows in zip(chunk.starts[:batches], chunk.counts, strict=False):
+                    batch = chunk.order[start : start + rows]
+                    y_true = chunk.arrays[f"{goal.area('y')} {metric.target}"][batch]
+                    y_pred = bound[goal.area(PREDICTIONS)][start : start + rows]
+                    metric.update_state(y_true, y_pred, *(() if weights is None else (weights[batch],)))
+
+    def _accumulate(
+        self, outputs: dict[str, np.ndarray], counts: np.ndarray, counted: dict[str, tuple[int, bool]]
+    ) -> None:
+        """Take the sums of a chunk of batches into losses and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
-        penalties = np.zeros(len(counts))
+        values = np.zeros(len(counts))
+        for goal in objective.losses:
+            assert goal.loss
+            number, per_row = counted[goal.name]
+            value = outputs[goal.area("loss")][:, 0].astype(np.float64)
+            if goal.loss.reduction != "sum":
+                value = value / (number * counts if per_row else number)
+            if len(objective.losses) > 1:
+                part = self._loss_parts.get(goal.name, 0.0)
+                self._loss_parts[goal.name] = in_order(part, value * counts)
+            values += value if goal.weight == 1 else value * goal.weight
         i = 0
         while penalty_name(i) in outputs:
-            penalties += outputs[penalty_name(i)]
+            values += outputs[penalty_name(i)]
             i += 1
-        for total, penalty, rows in zip(
-            outputs["loss"][:, 0].tolist(), penalties.tolist(), counts.tolist(), strict=True
-        ):
-            value = total if objective.loss.reduction == "sum" else total / (rows * values if per_row else values)
-            self._loss_total += (value + penalty) * rows
-            self._loss_rows += rows
-        for metric in self._metrics():
-            if isinstance(metric, MeanMetric):
-                metric.add(outputs[f"metric {metric.name}"])
+        self._loss_total = in_order(self._loss_total, values * counts)
+        self._loss_rows += int(counts.sum())
+        for goal in objective.goals:
+            for metric in goal.all_metrics:
+                if isinstance(metric, MeanMetric):
+                    metric.add(outputs[f"metric {goal.log(metric)}"])
 
     def _logs(self) -> dict[str, float]:
-        values = {m.name: float(m.result()) for m in self._metrics()}
-        values["loss"] = self._loss_total / max(self._loss_rows, 1)
+        assert self._objective is not None
+        rows = max(self._loss_rows, 1)
+        values = {goal.log(m): float(m.result()) for goal in self._objective.goals for m in goal.all_metrics}
+        for goal in self._objective.losses:
+            if goal.name in self._loss_parts:
+                values[goal.loss_log] = self._loss_parts[goal.name] / rows
+        values["loss"] = self._loss_total / rows
         return dict(sorted(values.items()))
+
+    def _flat(self, logs: dict[str, float]) -> Any:
+        """Logs as a list in Keras' order: loss, losses of outputs, metrics; the loss alone if there is nothing else."""
+        assert self._objective is not None
+        goals = self._objective.goals
+        names = ["loss", *(goal.loss_log for goal in self._objective.losses if goal.loss_log in logs)]
+        if len(goals) == 1:
+            names += [goals[0].log(m) for m in goals[0].all_metrics]
+        names += [name for name in sorted(logs) if name not in names]
+        values = [logs[name] for name in names]
+        return values if len(values) > 1 else values[0]
+
+
+def labelled(argument: str, name: str, several: bool) -> str:
+    """An argument, with the output that it is for where there are several."""
+    return f"{argument} of {name!r}" if several else argument
+
+
+def in_order(total: float, values: np.ndarray) -> float:
+    """A sum from the first to the last."""
+    return float(np.add.accumulate(np.concatenate([[total], values]))[-1])
 
 
 def plan_rows(samples: int) -> int:
@@ -662,19 +750,17 @@ def check_split(part: Any) -> float:
     return check_number("validation_split", part, 0, expected, "pass for example 0.1", math.nextafter(1, 0))
 
 
-def split(part: float, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
+def split(part: float, samples: Samples) -> tuple[Samples, Samples]:
     """Training and validation data: the last part of the rows is for validation, as in Keras."""
-    at = int(len(x) * (1 - part))
-    if at == 0 or at == len(x):
+    at = int(len(samples) * (1 - part))
+    if at == 0 or at == len(samples):
         raise invalid(
             "validation_split",
-            f"{part} of {len(x)} samples, which leaves one side empty",
+            f"{part} of {len(samples)} samples, which leaves one side empty",
             "at least one sample on each side",
             "pass more samples or validation_data",
         )
-    weights = None if sample_weight is None else np.asarray(sample_weight)
-    first, second = (x[:at], y[:at]), (x[at:], y[at:])
-    return (*first, None if weights is None else weights[:at]), (*second, *(() if weights is None else (weights[at:],)))
+    return samples.part(0, at), samples.part(at, len(samples))
 
 
 def whole(argument: str, value: Any, least: int) -> int:
@@ -686,9 +772,3 @@ def whole(argument: str, value: Any, least: int) -> int:
 def as_list(value: Any) -> list[Any]:
     """None as an empty list, a single object as a list of one."""
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def flat(logs: dict[str, float], named: list[Metric]) -> Any:
-    """The loss, followed by the metrics in the order of compile; the loss alone without metrics."""
-    values = [logs["loss"], *(logs[m.name] for m in named)]
-    return values if named else values[0]

@@ -163,6 +163,7 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the dispatching functions, by the names of their rows
 
 
 def same(*shapes: Shape, **attrs: Any) -> Shape:
@@ -308,6 +309,7 @@ def op(shape: Callable[..., Any] = same, dims: Callable[..., Any] = each, **colu
                 return reference(*arrays, **given.kwargs)
 
         call.op = row  # type: ignore[attr-defined]
+        FUNCTIONS[name] = call
         return call
 
     return enter

@@ -1,0 +1,58 @@
+"""A function of `fastnn.ops` as a layer of a functional model."""
+
+from typing import Any
+
+from ..errors import invalid, show
+from ..ops.table import FUNCTIONS
+from .base import Layer, automatic_name
+
+
+class Operation(Layer):
+    """What an operator, or a function of `fastnn.ops`, on the arrays of a functional model becomes.
+
+    Parameters
+    ----------
+    operation : str
+        Name of a row of the table of operations.
+    attributes : dict
+        Its keyword arguments.
+    given : list
+        Its array arguments; those at `places` come from the model.
+    places : list of int
+        Where the layer's inputs go.
+    name : str, optional
+        Default: the operation's, numbered.
+    """
+
+    one_input = False
+
+    def __init__(
+        self, operation: str, attributes: dict[str, Any], given: list[Any], places: list[int], name: str | None = None
+    ):
+        super().__init__(name=name or automatic_name(operation))
+        self.operation, self.attributes = operation, dict(attributes)
+        self.given, self.places = list(given), list(places)
+
+    def call(self, inputs: list[Any]) -> Any:
+        given = self.given.copy()
+        for place, value in zip(self.places, inputs, strict=True):
+            given[place] = value
+        return FUNCTIONS[self.operation](*given, **self.attributes)
+
+    def get_config(self) -> dict[str, Any]:
+        for value in (*self.given, *self.attributes.values()):
+            if callable(value) or hasattr(value, "shape"):
+                raise invalid(
+                    f"configuration of operation {self.name!r}",
+                    show(value),
+                    "numbers besides the arrays of the model",
+                    "write a layer of your own for it",
+                    TypeError,
+                )
+        return {
+            "name": self.name,
+            "operation": self.operation,
+            "attributes": self.attributes,
+            "given": self.given,
+            "places": self.places,
+        }

@@ -1,0 +1,216 @@
+"""The graph of a functional model: from inputs to outputs through calls of layers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import tree
+from ..errors import invalid, is_one_of, show, unknown
+from ..layers.base import Layer
+from ..layers.core import InputLayer
+from ..layers.graph import KerasTensor, Node
+from ..layers.operation import Operation
+from ..registry import registered
+
+
+class Graph:
+    """Which layers are called on what, found by walking back from the outputs.
+
+    Parameters
+    ----------
+    inputs, outputs : nested structure of KerasTensor
+
+    Raises
+    ------
+    ValueError
+        The outputs cannot be computed from the inputs, or two layers have one name.
+    TypeError
+        Something is not a `KerasTensor`.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        The calls in an order in which they can run.
+    layers : list of Layer
+        In Keras' order: the farther from the outputs the sooner, and those equally far as they are met.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any):
+        for argument, structure in (("inputs", inputs), ("outputs", outputs)):
+            found = tree.flatten(structure)
+            for tensor in found:
+                if not isinstance(tensor, KerasTensor):
+                    fix = "pass what Input() or a layer called on it gave"
+                    raise invalid(argument, show(tensor), "arrays of a functional model", fix, TypeError)
+            if not found:
+                raise invalid(argument, show(structure), "at least one array", "pass what Input() gave", TypeError)
+        self.inputs, self.outputs = inputs, outputs
+        begin = tree.flatten(inputs)
+        if len({id(tensor) for tensor in begin}) < len(begin):
+            raise invalid("inputs", "the same input twice", "inputs that differ", "leave one of them out")
+        self.nodes, self.layers = self._sorted()
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise invalid(
+                    "layers", f"{names.count(name)} named {name!r}", "names that differ", "give each a name of its own"
+                )
+
+    def _sorted(self) -> tuple[list[Node], list[Layer]]:
+        begin = {id(tensor) for tensor in tree.leaves(self.inputs)}
+        finished: list[Node] = []
+        known: set[int] = set()
+        met: dict[int, int] = {}  # the layers in the order in which the walk meets them
+
+        def is_given(node: Node) -> bool:
+            return all(id(tensor) in begin for tensor in tree.leaves(node.outputs))
+
+        def parents(node: Node) -> list[Node]:
+            """The calls that are needed before a call: none behind what is given."""
+            if is_given(node) or node.inputs is None:
+                return []
+            return [tensor.node for tensor in tree.leaves(node.inputs) if id(tensor) not in begin or is_input(tensor)]
+
+        for output in tree.leaves(self.outputs):
+            waiting = [(output.node, False)]  # not recursive: a model may be thousands of layers deep
+            while waiting:
+                node, done = waiting.pop()
+                if done:
+                    finished.append(node)
+                elif id(node) not in known:
+                    known.add(id(node))
+                    met.setdefault(id(node.layer), len(met))
+                    if node.inputs is None and not is_given(node):
+                        raise self._disconnected(node)
+                    waiting.append((node, True))
+                    waiting += [(parent, False) for parent in reversed(parents(node))]
+        depths: dict[int, int] = {}
+        of_layers: dict[int, int] = {}
+        layers: dict[int, Layer] = {}
+        for node in reversed(finished):
+            depth = max(depths.get(id(node), 0), of_layers.get(id(node.layer), 0))
+            depths[id(node)] = of_layers[id(node.layer)] = depth
+            layers[id(node.layer)] = node.layer
+            for parent in parents(node):
+                depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
+        for tensor in tree.leaves(self.inputs):
+            if is_input(tensor) and id(tensor.node.layer) not in layers:  # no output needs it
+                layers[id(tensor.node.layer)] = tensor.node.layer
+                of_layers[id(tensor.node.layer)], met[id(tensor.node.layer)] = 0, -1
+        order = sorted(layers.values(), key=lambda layer: (-of_layers[id(layer)], met[id(layer)]))
+        return [node for node in finished if not is_given(node)], order
+
+    def _disconnected(self, node: Node) -> Exception:
+        known = ", ".join(repr(tensor.name) for tensor in tree.leaves(self.inputs))
+        return invalid(
+            "outputs",
+            f"one that needs the input {node.layer.name!r}",
+            f"outputs that can be computed from the inputs {known}",
+            f"add {node.layer.name!r} to the inputs",
+        )
+
+    def run(self, x: Any, call: Callable[[Node, Any], Any]) -> Any:
+        """The outputs for inputs of the same structure, with ``call(node, inputs)`` for each node."""
+        given = zip(tree.leaves(self.inputs), tree.leaves(x), strict=True)
+        values = {id(tensor): value for tensor, value in given}
+        for node in self.nodes:
+            made = call(node, tree.map_structure(lambda tensor: values[id(tensor)], node.inputs))
+            values.update(zip(map(id, tree.leaves(node.outputs)), tree.leaves(made), strict=True))
+        return tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
+
+    # Configuration, in the form of Keras 3
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers, their calls, and which of these give the inputs and outputs."""
+        nodes = [tensor.node for tensor in tree.leaves(self.inputs)] + self.nodes
+        calls = {id(layer): [node for node in unique(nodes) if node.layer is layer] for layer in self.layers}
+
+        def reference(tensor: KerasTensor) -> dict[str, Any]:
+            number = next(i for i, node in enumerate(calls[id(tensor.node.layer)]) if node is tensor.node)
+            place = next(i for i, out in enumerate(tree.leaves(tensor.node.outputs)) if out is tensor)
+            return {"class_name": "__keras_tensor__", "config": [tensor.node.layer.name, number, place]}
+
+        layers = [
+            {
+                "class_name": type(layer).__name__,
+                "name": layer.name,
+                "config": layer.get_config(),
+                "inbound_nodes": [
+                    {"args": [tree.map_structure(reference, node.inputs)], "kwargs": {"training": node.training}}
+                    for node in calls[id(layer)]
+                    if node.inputs is not None
+                ],
+            }
+            for layer in self.layers
+        ]
+        return {
+            "layers": layers,
+            "input_layers": tree.map_structure(reference, self.inputs),
+            "output_layers": tree.map_structure(reference, self.outputs),
+        }
+
+    @classmethod
+    def tensors(cls, config: dict[str, Any]) -> tuple[Any, Any]:
+        """Inputs and outputs, with new layers, from what `get_config` gave."""
+        fix = "pass what get_config() gave"
+        entries = config.get("layers")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise invalid("config", show(config), "a dict with a list of layers", fix, TypeError)
+        made: dict[str, Layer] = {}
+        outputs: dict[tuple[str, int], list[KerasTensor]] = {}
+        waiting: list[tuple[str, int, Any, Any]] = []
+        for entry in entries:
+            layer = layer_from_config(entry)
+            made[layer.name] = layer
+            if isinstance(layer, InputLayer):
+                outputs[layer.name, 0] = [layer.tensor()]
+            for number, call in enumerate(entry.get("inbound_nodes", [])):
+                waiting.append((layer.name, number, call["args"][0], call["kwargs"].get("training")))
+
+        def lookup(structure: Any) -> Any:
+            """The arrays in the places of the references; KeyError if one is not made yet."""
+            if isinstance(structure, dict) and structure.get("class_name") == "__keras_tensor__":
+                name, number, place = structure["config"]
+                return outputs[name, number][place]
+            items = [(key, lookup(value)) for key, value in tree.children(structure)]
+            if isinstance(structure, dict):
+                return dict(items)
+            return [value for _, value in items]
+
+        while waiting:
+            later = []
+            for name, number, inputs, training in waiting:
+                try:
+                    x = lookup(inputs)
+                except KeyError:
+                    later.append((name, number, inputs, training))
+                    continue
+                outputs[name, number] = tree.flatten(made[name](x, training))
+            if len(later) == len(waiting):
+                received = f"a call of {later[0][0]!r} on what no layer makes, or in a circle"
+                raise invalid("config", received, "layers that can be called one after the other", fix)
+            waiting = later
+        return lookup(config["input_layers"]), lookup(config["output_layers"])
+
+
+def is_input(tensor: KerasTensor) -> bool:
+    """Whether a graph begins with it."""
+    return tensor.node.inputs is None
+
+
+def unique(nodes: list[Node]) -> list[Node]:
+    """Each call once."""
+    return list({id(node): node for node in nodes}.values())
+
+
+def layer_from_config(entry: dict[str, Any]) -> Layer:
+    """A layer from its class name and configuration."""
+    from .. import layers, models
+
+    known = {**vars(layers), **vars(models), "Operation": Operation}
+    classes = {name: cls for name, cls in known.items() if isinstance(cls, type) and issubclass(cls, Layer)}
+    classes |= registered(Layer)
+    name = entry.get("class_name")
+    if not is_one_of(name, classes):
+        raise unknown("class_name", name, classes)
+    config: Any = entry.get("config")
+    return classes[str(name)].from_config(config)
