@@ -7,8 +7,11 @@ import numpy as np
 
 from fastnn.config import set_random_seed
 from fastnn.errors import check_array, check_integer, check_number, invalid, show
+from fastnn.pydataset import PyDataset
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical"]
+
+Sequence = PyDataset  # its name in Keras 2
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -34,7 +34,12 @@ def chunks(samples: int, batch_size: int, single: bool) -> Iterator[tuple[int, i
         yield low, high, starts, counts
         seconds = max(time.perf_counter() - began, 1e-6)
         first += size
-        size = max(1, min(4 * size, int(size * CHUNK_SECONDS / seconds)))
+        size = next_size(size, seconds)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many batches the next chunk has, after one of `size` took some time."""
+    return max(1, min(4 * size, int(size * CHUNK_SECONDS / seconds)))
 
 
 def diagnose(

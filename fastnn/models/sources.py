@@ -1,11 +1,20 @@
 """Where the batches of an epoch come from: arrays, whose rows C gathers in any order, or what gives batches."""
 
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .loop import chunks
+from .. import config
+from ..errors import invalid, show
+from ..execute import permutation
+from ..pydataset import PyDataset
+from . import loop
+
+DEFAULT_BATCH_SIZE = 32
 
 
 @dataclass
@@ -30,6 +39,16 @@ class Chunk:
     counts: np.ndarray
     batch: int
 
+    @property
+    def rows(self) -> int:
+        """Rows of the largest batch."""
+        return int(self.counts.max())
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where the rows of the chunk begin and end in arrays that are gone through in order."""
+        return int(self.order[0]), int(self.order[0] + self.starts[-1] + self.counts[-1])
+
 
 class ArraySource:
     """Batches of arrays.
@@ -38,10 +57,12 @@ class ArraySource:
     ----------
     arrays : dict of str to ndarray
         What the program reads, by name.
-    samples : int
-    batch_size : int
-    order : callable, optional
-        ``order(n)`` gives the order of all samples when they are gone through for the n-th time; default: as they are.
+    samples, batch_size : int
+    shuffle : bool
+        Whether each time the samples are gone through in another order, a function of the seed and of how often they
+        were before.
+    steps : int, optional
+        Batches of an epoch; default: all there are. The next epoch goes on where one ends.
     """
 
     def __init__(
@@ -49,15 +70,172 @@ class ArraySource:
         arrays: dict[str, np.ndarray],
         samples: int,
         batch_size: int,
-        order: Callable[[int], np.ndarray] | None = None,
+        shuffle: bool = False,
+        steps: int | None = None,
     ):
-        self.arrays, self.samples, self.batch_size = arrays, samples, batch_size
-        self.order = order
-        self.batches = -(-samples // batch_size)
+        self.arrays, self.samples, self.batch_size, self.shuffle = arrays, samples, batch_size, shuffle
+        self.rows = min(batch_size, plan_rows(samples))
+        self.all, self.steps = -(-samples // batch_size), steps
+        self.batches = steps or self.all
+        self._passes = self._done = 0
+
+    def reset(self) -> None:
+        """Begin at the first sample."""
+        self._passes = self._done = 0
 
     def epoch(self, number: int, single: bool) -> Iterator[Chunk]:
         """The batches of an epoch, `single` ones or as many at once as take some time together."""
-        order = np.arange(self.samples) if self.order is None else self.order(number)
-        order = np.ascontiguousarray(order, np.int64)
-        for low, _, starts, counts in chunks(self.samples, self.batch_size, single):
-            yield Chunk(self.arrays, order[low:], starts, counts, low // self.batch_size)
+        if self.steps is None:
+            self._passes, self._done = number, 0
+        order = permutation(self.samples, config.seed(), self._passes) if self.shuffle else np.arange(self.samples)
+        begin, size = self._done, self.batch_size
+        end = min(begin + self.batches, self.all)
+        self._done = end
+        if end == self.all:
+            self._passes, self._done = self._passes + 1, 0
+        samples = min(end * size, self.samples) - begin * size
+        order = np.ascontiguousarray(order[begin * size :], np.int64)
+        for low, _, starts, counts in loop.chunks(samples, size, single):
+            yield Chunk(self.arrays, order[low:], starts, counts, low // size)
+        if end - begin < self.batches:
+            warn_of_end()
+
+
+class StreamSource:
+    """Batches of something that gives them: a generator, a `PyDataset`, any iterable of ``(x, y[, sample_weight])``.
+
+    Parameters
+    ----------
+    stream : iterable or PyDataset
+    prepare : callable
+        ``prepare(batch)`` gives the arrays that a program reads, by name, and the number of samples.
+    shuffle : bool
+        Whether the batches of a `PyDataset` come in another order each time.
+    steps : int, optional
+        Batches of an epoch; default: until the stream ends.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        prepare: Callable[[Any], tuple[dict[str, np.ndarray], int]],
+        shuffle: bool = False,
+        steps: int | None = None,
+    ):
+        self.stream, self.prepare, self.shuffle, self.steps = stream, prepare, shuffle, steps
+        self.samples, self.batch_size = None, None
+        self.rows = 0
+        self.batches = steps or length_of(stream)
+        self._passes = 0
+        self._rest: Iterator[Any] | None = None  # of the pass that is not at its end
+        self._first: list[tuple[dict[str, np.ndarray], int]] = []
+        self._first.append(self._next(self._begin()))
+        self.arrays, self.rows = self._first[0]
+
+    def _begin(self) -> Iterator[Any]:
+        if self._rest is None:
+            if isinstance(self.stream, PyDataset):
+                self._rest = self.stream._batches(self._passes if self.shuffle else None)
+            else:
+                self._rest = iter(self.stream)
+            self._passes += 1
+        return self._rest
+
+    def _next(self, rest: Iterator[Any]) -> tuple[dict[str, np.ndarray], int]:
+        """The next batch; StopIteration at the end."""
+        try:
+            return self._first.pop() if self._first else self.prepare(next(rest))
+        except StopIteration:
+            self._rest = None
+            if not self.rows:
+                fix = "check what makes the batches"
+                raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
+            raise
+
+    def reset(self) -> None:
+        """Begin at the first batch, if the stream can."""
+        if not self._first:
+            self._rest = None
+
+    def epoch(self, number: int, single: bool) -> Iterator[Chunk]:
+        """The batches of an epoch, `single` ones or as many at once as take some time together."""
+        rest, done, size, ended = self._begin(), 0, 1, False
+        while not ended and (self.steps is None or done < self.steps):
+            parts: list[tuple[dict[str, np.ndarray], int]] = []
+            began = time.perf_counter()
+            while len(parts) < min(size, self.steps - done if self.steps else size):
+                try:
+                    parts.append(self._next(rest))
+                except StopIteration:
+                    ended = True
+                    break
+                if time.perf_counter() - began > loop.CHUNK_SECONDS:  # batches come slowly: train on what there is
+                    break
+            if parts:
+                chunk = joined(parts, done)
+                self.rows = max(self.rows, chunk.rows)
+                began = time.perf_counter()
+                yield chunk
+                done += len(parts)
+                size = 1 if single else loop.next_size(len(parts), time.perf_counter() - began)
+        if ended and self.steps is not None and done < self.steps:
+            warn_of_end()
+        if ended and self.steps is None:
+            self.batches = done
+        if isinstance(self.stream, PyDataset):
+            self.stream.on_epoch_end()
+            if self.steps is not None and self.steps == length_of(self.stream):
+                self._rest = None
+
+
+def joined(parts: list[tuple[dict[str, np.ndarray], int]], batch: int) -> Chunk:
+    """Several batches as one chunk."""
+    counts = np.array([rows for _, rows in parts], np.int64)
+    starts = np.cumsum(counts) - counts
+    arrays = parts[0][0]
+    if len(parts) > 1:
+        for other, _ in parts[1:]:
+            if other.keys() != arrays.keys():
+                raise invalid("sample_weight", "some batches with and some without", "all alike", "pass ones, or none")
+        arrays = {name: np.concatenate([part[name] for part, _ in parts]) for name in arrays}
+    return Chunk(arrays, np.arange(counts.sum(), dtype=np.int64), starts, counts, batch)
+
+
+def is_stream(x: Any) -> bool:
+    """Whether data are given batch by batch, not as arrays."""
+    if isinstance(x, PyDataset) or hasattr(x, "__next__"):
+        return True
+    arrays = isinstance(x, (list, tuple, dict, set, frozenset, str, bytes, range)) or hasattr(x, "__array__")
+    return hasattr(x, "__iter__") and not arrays and not hasattr(x, "columns") and not hasattr(x, "__getitem__")
+
+
+def length_of(stream: Any) -> int | None:
+    """Number of batches, if it is known."""
+    try:
+        return len(stream)
+    except TypeError:  # no __len__, or one that raises as that of a DataLoader on an iterable does
+        return None
+
+
+def unpacked(batch: Any) -> tuple[Any, Any, Any]:
+    """Inputs, targets and weights of a batch: ``(x, y)``, ``(x, y, sample_weight)``, ``(x,)`` or x."""
+    if isinstance(batch, (tuple, list)) and not all(isinstance(part, (int, float)) for part in batch):
+        if not 1 <= len(batch) <= 3:
+            expected, fix = "(x, y) or (x, y, sample_weight)", "give tuples of two or three"
+            raise invalid("batch", f"a {type(batch).__name__} of {len(batch)}", expected, fix)
+        return (*batch, None, None)[:3]
+    return batch, None, None
+
+
+def warn_of_end() -> None:
+    """Say that an epoch was shorter than it should be."""
+    warnings.warn(
+        "Your input ran out of data; interrupting training. Make sure that your dataset or generator can generate "
+        "at least `steps_per_epoch * epochs` batches.",
+        stacklevel=4,
+    )
+
+
+def plan_rows(samples: int) -> int:
+    """Rows to plan for, so that calls with many different lengths share a few programs."""
+    return max(DEFAULT_BATCH_SIZE, 1 << (samples - 1).bit_length())

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from .. import config, losses, optimizers, tree
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, unknown
-from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa, permutation, switches
+from ..errors import check_flag, check_integer, check_number, invalid, is_one_of, not_provided, show, unknown
+from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa, switches
 from ..layers.base import Layer, Structure
 from ..metrics import MeanMetric, Metric
 from ..program import STEP
 from . import data
 from .data import Samples
-from .loop import Exclusive, chunks, diagnose
+from .loop import Exclusive, diagnose
 from .objective import Compiled, Objective, by_output
 from .programs import (
     EVALUATE,
@@ -30,12 +30,12 @@ from .programs import (
     output_areas,
     penalty_name,
 )
-from .sources import ArraySource, Chunk
+from .sources import DEFAULT_BATCH_SIZE, ArraySource, Chunk, StreamSource, is_stream, plan_rows, unpacked
 
-DEFAULT_BATCH_SIZE = 32
 POLICIES = ("raise", "skip", "ignore")
 
 Executor = NativeExecutor | NumpyExecutor
+Source = ArraySource | StreamSource
 
 
 class Trainer(Layer):
@@ -129,7 +129,7 @@ class Trainer(Layer):
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: int | None = None,
+        batch_size: int | str | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
         callbacks: Any = None,
@@ -139,10 +139,10 @@ class Trainer(Layer):
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
-        steps_per_epoch: None = None,
-        validation_steps: None = None,
-        validation_batch_size: None = None,
-        validation_freq: int = 1,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
         *,
         on_nonfinite: str = "raise",
     ) -> History:
@@ -150,11 +150,16 @@ class Trainer(Layer):
 
         Parameters
         ----------
-        x : array_like of shape (samples, ...)
-            Any layout and numeric dtype; uint8 stays as it is and is converted batch by batch.
-        y : array_like
+        x : array_like of shape (samples, ...), a list or dict of them, or a stream of batches
+            Any layout and numeric dtype; uint8 stays as it is and is converted batch by batch. A list for the inputs
+            of a model in their order, a dict (or a table with named columns) by their names. A stream is a generator,
+            a `fastnn.utils.PyDataset`, or anything else that gives ``(x, y)`` or ``(x, y, sample_weight)``, such as
+            a ``DataLoader``; targets and weights are then in it.
+        y : array_like, or a list or dict of them
             Targets.
-        batch_size : int, default 32
+        batch_size : int or "full", default 32
+            "full" takes all samples in each step, which then goes down the gradient of the whole data set. Streams
+            have batches already.
         epochs : int, default 1
             Number of the last epoch; training begins at `initial_epoch`.
         verbose : {"auto", 0, 1, 2}
@@ -162,15 +167,22 @@ class Trainer(Layer):
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Part of the data, taken from the end, that is not trained on but evaluated.
-        validation_data : tuple ``(x, y)`` or ``(x, y, sample_weight)``, optional
+        validation_data : tuple ``(x, y)`` or ``(x, y, sample_weight)``, or a stream, optional
         shuffle : bool, default True
-            The order of an epoch is a function of the seed and the epoch's number.
+            The order of an epoch is a function of the seed and the epoch's number. Of streams, only the batches of a
+            `PyDataset` can be shuffled.
         class_weight : dict from class to weight, optional
             A class that is not in it has weight 1. Multiplied with `sample_weight`.
-        sample_weight : array_like of shape (samples,), optional
+        sample_weight : array_like of shape (samples,), or a list or dict of them, optional
         initial_epoch : int, default 0
-        steps_per_epoch, validation_steps, validation_batch_size, validation_freq
-            Not provided yet; only the defaults are accepted.
+        steps_per_epoch : int, optional
+            Batches of an epoch; the next one goes on where one ends. Default: all there are.
+        validation_steps : int, optional
+            Batches of a validation; default: all there are.
+        validation_batch_size : int, optional
+            Default: `batch_size`.
+        validation_freq : int or collection of int, default 1
+            Validate after every so many epochs, or after those with these numbers, counted from 1.
         on_nonfinite : {"raise", "skip", "ignore"}
             When loss or gradient are not finite: stop with `NonFiniteError` before any weight
             changes, leave out that step, or go on as Keras does.
@@ -190,53 +202,58 @@ class Trainer(Layer):
             The model is not compiled, or is being trained by another thread.
         """
         self._require_compiled()
-        not_provided(
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-        )
-        not_provided(1, validation_freq=validation_freq)
-        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        batch_size = check_batch_size("batch_size", batch_size, x)
+        steps = check_steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = check_steps("validation_steps", validation_steps)
+        if validation_batch_size is not None:
+            validation_batch_size = whole("validation_batch_size", validation_batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         if not is_one_of(on_nonfinite, POLICIES):
             raise unknown("on_nonfinite", on_nonfinite, POLICIES)
-        shuffle = check_flag("shuffle", shuffle)
+        shuffle, validates = check_flag("shuffle", shuffle), frequency(validation_freq)
         validation_split = check_split(validation_split)
-        if validation_data is not None and (
-            not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3)
+        if validation_split and is_stream(x):
+            raise invalid("validation_split", show(validation_split), "0 for a stream", "pass validation_data")
+        if validation_data is not None and not (
+            is_stream(validation_data)
+            or (isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3))
         ):
             raise invalid(
                 "validation_data",
                 type(validation_data).__name__,
-                "(x, y) or (x, y, sample_weight)",
+                "(x, y), (x, y, sample_weight) or a stream of such batches",
                 "pass a tuple",
                 TypeError,
             )
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            samples = self._samples(x, y, sample_weight)
-            validation = None
-            if validation_data is not None:
-                vx, vy, vw = (*validation_data, None)[:3]
-                validation = self._samples(vx, vy, vw, tuple(f"validation_data[{i}]" for i in range(3)))
-            elif validation_split:
-                samples, validation = split(validation_split, samples)
-
-            def order(epoch: int) -> np.ndarray:
-                return permutation(len(samples), config.seed(), epoch)
-
-            source = self._source(samples, batch_size, class_weight=class_weight, order=order if shuffle else None)
-            executor = self._executor(TRAIN, min(batch_size, len(samples)), source.arrays, on_nonfinite != "ignore")
+            source: Source
+            validation: Samples | None = None
+            if validation_split and validation_data is None:
+                samples, validation = split(validation_split, self._samples(x, y, sample_weight))
+                source = self._arrays(samples, batch_size, class_weight, shuffle=shuffle, steps=steps)
+            else:
+                source = self._source(
+                    (x, y, sample_weight), batch_size, class_weight=class_weight, shuffle=shuffle, steps=steps
+                )
+            self._executor(TRAIN, source.rows, source.arrays, on_nonfinite != "ignore")
+            tested: Source | None = None
             if validation is not None:
-                tested = self._source(validation, batch_size, argument="validation_data[1]")
-                self._executor(EVALUATE, min(batch_size, plan_rows(len(validation))), tested.arrays)
+                tested = self._arrays(validation, validation_batch_size or batch_size, steps=validation_steps)
+            elif validation_data is not None:
+                given = (validation_data, None, None) if is_stream(validation_data) else (*validation_data, None)[:3]
+                arguments = tuple(f"validation_data[{i}]" for i in range(3))
+                size = check_batch_size("validation_batch_size", validation_batch_size or batch_size, None)
+                tested = self._source(given, size, arguments, steps=validation_steps)
+            if tested is not None:
+                self._executor(EVALUATE, tested.rows, tested.arrays)
             history = History()
             called = CallbackList(
                 [*as_list(callbacks), history, shown],
                 self,
                 epochs=epochs,
                 steps=source.batches,
-                samples=len(samples),
-                batch_size=batch_size,
+                samples=source.samples,
+                batch_size=source.batch_size,
                 verbose=verbose,
                 mode="fit",
             )
@@ -245,18 +262,21 @@ class Trainer(Layer):
             logs: dict[str, float] = {}
             for epoch in range(initial_epoch, epochs):
                 called.on_epoch_begin(epoch)
-                for done, logs in self._run(executor, source, epoch, called, TRAIN, on_nonfinite):
+                logs = {}
+                for done, logs in self._run(source, epoch, called, TRAIN, on_nonfinite):
                     called.progress(done, logs)
                     if self.stop_training:
                         break
-                if validation is not None:
+                if not logs:  # the stream has ended
+                    break
+                if tested is not None and validates(epoch + 1):
                     scores = self._evaluate(tested, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
             called.on_train_end(logs)
-            executor.print_timings()
+            self._print_timings(TRAIN)
         return history
 
     def train_on_batch(
@@ -285,10 +305,10 @@ class Trainer(Layer):
         return_dict = check_flag("return_dict", return_dict)
         with self._exclusively():
             samples = self._samples(x, y, sample_weight)
-            source = self._source(samples, len(samples), class_weight=class_weight)
-            executor = self._executor(mode, plan_rows(len(samples)), source.arrays)
-            *_, (_, logs) = self._run(executor, source, 0, None, mode)
-            executor.print_timings()
+            source = self._arrays(samples, len(samples), class_weight)
+            source.rows = plan_rows(len(samples))
+            *_, (_, logs) = self._run(source, 0, None, mode)
+            self._print_timings(mode)
         return logs if return_dict else self._flat(logs)
 
     def evaluate(
@@ -298,7 +318,7 @@ class Trainer(Layer):
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
-        steps: None = None,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
@@ -308,8 +328,8 @@ class Trainer(Layer):
         ----------
         x, y, batch_size, verbose, sample_weight, callbacks
             As in `fit`.
-        steps : None
-            Not provided yet.
+        steps : int, optional
+            Batches to evaluate; default: all there are.
         return_dict : bool, default False
             Return a dict instead of a list.
 
@@ -318,33 +338,31 @@ class Trainer(Layer):
         float, list of float, or dict
             The loss alone when there are no metrics, else loss and metrics.
         """
-        not_provided(steps=steps)
-        return_dict = check_flag("return_dict", return_dict)
-        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        steps, return_dict = check_steps("steps", steps), check_flag("return_dict", return_dict)
+        batch_size = check_batch_size("batch_size", batch_size, x)
         self._require_compiled()
         with self._exclusively(), closing(ProgbarLogger(verbose)) as shown:
-            samples = self._samples(x, y, sample_weight)
-            source = self._source(samples, batch_size)
+            source = self._source((x, y, sample_weight), batch_size, steps=steps)
             called = CallbackList(
                 [shown, *as_list(callbacks)],
                 self,
                 steps=source.batches,
-                samples=len(samples),
-                batch_size=batch_size,
+                samples=source.samples,
+                batch_size=source.batch_size,
                 verbose=verbose,
                 mode="evaluate",
             )
             logs = self._evaluate(source, called)
         return logs if return_dict else self._flat(logs)
 
-    def _evaluate(self, source: ArraySource, called: CallbackList) -> dict[str, float]:
-        executor = self._executor(EVALUATE, min(source.batch_size, plan_rows(source.samples)), source.arrays)
+    def _evaluate(self, source: Source, called: CallbackList) -> dict[str, float]:
+        source.reset()
         called.on_test_begin()
         logs: dict[str, float] = {}
-        for done, logs in self._run(executor, source, 0, called, EVALUATE):
+        for done, logs in self._run(source, 0, called, EVALUATE):
             called.progress(done, logs)
         called.on_test_end(logs)
-        executor.print_timings()
+        self._print_timings(EVALUATE)
         return logs
 
     # predict
@@ -354,59 +372,74 @@ class Trainer(Layer):
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
-        steps: None = None,
+        steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
         """Outputs for data.
 
         Parameters
         ----------
-        x : array_like of shape (samples, ...), or a list or dict of them
+        x : array_like of shape (samples, ...), a list or dict of them, or a stream of batches
+            See `fit`.
         batch_size : int, default 32
             Has no influence on the result, which is the same to the last bit for any batch size.
         verbose, callbacks
             As in `fit`; "auto" shows nothing.
-        steps : None
-            Not provided yet.
+        steps : int, optional
+            Batches to predict; default: all there are.
 
         Returns
         -------
         ndarray of shape (samples, ...), or a list or dict of them
             As the outputs of the model are.
         """
-        not_provided(steps=steps)
-        batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
+        steps, batch_size = check_steps("steps", steps), check_batch_size("batch_size", batch_size, x)
         with closing(ProgbarLogger(0 if is_one_of(verbose, ("auto",)) else verbose)) as shown, self._undone_on_error():
-            inputs = self._features(x)
-            samples = len(inputs[0])
+            source = self._inputs_source(x, batch_size, steps)
             called = CallbackList(
                 [shown, *as_list(callbacks)],
                 self,
-                steps=-(-samples // batch_size),
-                samples=samples,
-                batch_size=batch_size,
+                steps=source.batches,
+                samples=source.samples,
+                batch_size=source.batch_size,
                 verbose=verbose,
                 mode="predict",
             )
-            executor = self._executor(PREDICT, min(batch_size, plan_rows(samples)), None)
-            shapes = tree.shape_leaves(self.output_shape)
-            results = [np.empty((samples, *shape[1:]), config.floatx()) for shape in shapes]
+            executor = self._executor(PREDICT, source.rows, None)
+            shapes, inputs, outputs = tree.shape_leaves(self.output_shape), input_areas(self), output_areas(self)
+            results: list[list[np.ndarray]] = []
             called.on_predict_begin()
             batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
-            for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
+            for chunk in source.epoch(0, batch_hooks):
                 if batch_hooks:
-                    called.on_predict_batch_begin(first // batch_size)
-                rows = [data.contiguous(array[first:last], config.floatx()) for array in inputs]
-                made = [result[first:last] for result in results]
-                bound = dict(zip([*input_areas(self), *output_areas(self)], rows + made, strict=True))
-                executor.run(bound, starts, counts)
+                    called.on_predict_batch_begin(chunk.batch)
+                if chunk.rows > executor.program.rows:
+                    executor = self._executor(PREDICT, plan_rows(chunk.rows), None)
+                low, high = chunk.span
+                x = {name: data.contiguous(chunk.arrays[name][low:high], config.floatx()) for name in inputs}
+                made = [np.empty((high - low, *shape[1:]), config.floatx()) for shape in shapes]
+                executor.run(x | dict(zip(outputs, made, strict=True)), chunk.starts, chunk.counts)
+                results.append(made)
                 if batch_hooks:
-                    outputs = tree.shape_pack(self.output_shape, made)
-                    called.on_predict_batch_end(first // batch_size, {"outputs": outputs})
-                called.progress(-(-last // batch_size), {})
+                    called.on_predict_batch_end(chunk.batch, {"outputs": tree.shape_pack(self.output_shape, made)})
+                called.progress(chunk.batch + len(chunk.counts), {})
             called.on_predict_end()
-            executor.print_timings()
-        return tree.shape_pack(self.output_shape, results)
+            self._print_timings(PREDICT)
+            joined = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*results, strict=True)]
+            return tree.shape_pack(self.output_shape, joined)
+
+    def _inputs_source(self, x: Any, batch_size: int | None, steps: int | None) -> Source:
+        """Where the inputs of predictions come from."""
+
+        def prepare(batch: Any) -> tuple[dict[str, np.ndarray], int]:
+            inputs = self._features(unpacked(batch)[0])
+            return dict(zip(input_areas(self), inputs, strict=True)), len(inputs[0])
+
+        if is_stream(x):
+            return StreamSource(x, prepare, steps=steps)
+        inputs = self._features(x)
+        arrays, samples = dict(zip(input_areas(self), inputs, strict=True)), len(inputs[0])
+        return ArraySource(arrays, samples, batch_size or samples, steps=steps)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
@@ -564,14 +597,39 @@ class Trainer(Layer):
 
     def _source(
         self,
-        samples: Samples,
-        batch_size: int,
+        given: tuple[Any, Any, Any],
+        batch_size: int | None,
+        arguments: tuple[str, ...] = ("x", "y", "sample_weight"),
         class_weight: Any = None,
-        order: Any = None,
-        argument: str = "y",
+        **options: Any,
+    ) -> Source:
+        """Where batches of inputs, targets and weights come from, in the form in which programs read them."""
+        x, *rest = given
+        if not is_stream(x):
+            samples = self._samples(*given, arguments)
+            return self._arrays(samples, batch_size, class_weight, argument=arguments[1], **options)
+        for argument, value in zip(arguments[1:], rest, strict=True):
+            if value is not None:
+                raise invalid(argument, show(value), "None, for the stream gives it", f"leave {argument} out")
+
+        def prepare(batch: Any) -> tuple[dict[str, np.ndarray], int]:
+            samples = self._samples(*unpacked(batch), arguments)
+            return self._data(samples, class_weight, arguments[1]), len(samples)
+
+        return StreamSource(x, prepare, **options)
+
+    def _arrays(
+        self, samples: Samples, batch_size: int | None, class_weight: Any = None, argument: str = "y", **options: Any
     ) -> ArraySource:
-        """The batches of some samples, in the form in which programs read them."""
-        return ArraySource(self._data(samples, class_weight, argument), len(samples), batch_size, order)
+        """Batches of some samples; all at once without a batch size."""
+        arrays = self._data(samples, class_weight, argument)
+        return ArraySource(arrays, len(samples), batch_size or len(samples), **options)
+
+    def _print_timings(self, mode: str) -> None:
+        """What the programs of a mode took, if they are timed."""
+        for key, executor in self._executors.items():
+            if key[0] == mode:
+                executor.print_timings()
 
     def _data(self, samples: Samples, class_weight: Any = None, argument: str = "y") -> dict[str, np.ndarray]:
         """The arrays that a training or evaluation program reads, by name."""
@@ -622,30 +680,34 @@ class Trainer(Layer):
 
     def _run(
         self,
-        executor: Executor,
-        source: ArraySource,
+        source: Source,
         epoch: int,
         called: CallbackList | None,
         mode: str,
         on_nonfinite: str = "raise",
     ) -> Iterator[tuple[int, dict[str, float]]]:
         """Run one epoch; after each chunk yields the number of batches done and the running logs."""
+        self._executor(mode, source.rows, source.arrays, on_nonfinite != "ignore")  # an error changes nothing
         self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
-        counted = {goal.name: loss_count(executor.program, goal.area("loss")) for goal in objective.losses}
-        outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
+        rows, arrays = 0, None
         for chunk in source.epoch(epoch, batch_hooks):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
+            if source.rows > rows or chunk.arrays is not arrays:
+                rows, arrays = source.rows, chunk.arrays
+                executor = self._executor(mode, rows, arrays, on_nonfinite != "ignore")
+                counted = {goal.name: loss_count(executor.program, goal.area("loss")) for goal in objective.losses}
+                made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
             counts = chunk.counts
-            bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in outputs}
+            bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in made}
             for goal, shape in zip(objective.goals, tree.shape_leaves(self.output_shape), strict=True):
                 if goal.in_python:
-                    rows = int(chunk.starts[-1] + counts[-1])
-                    bound[goal.area(PREDICTIONS)] = np.empty((rows, *shape[1:]), config.floatx())
+                    low, high = chunk.span
+                    bound[goal.area(PREDICTIONS)] = np.empty((high - low, *shape[1:]), config.floatx())
             iteration = None
             if mode == TRAIN:
                 bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
@@ -739,9 +801,30 @@ def in_order(total: float, values: np.ndarray) -> float:
     return float(np.add.accumulate(np.concatenate([[total], values]))[-1])
 
 
-def plan_rows(samples: int) -> int:
-    """Rows to plan for, so that calls with many different lengths share a few programs."""
-    return max(DEFAULT_BATCH_SIZE, 1 << (samples - 1).bit_length())
+def check_batch_size(argument: str, value: Any, x: Any) -> int | None:
+    """The size of batches; None for all samples at once, and for a stream, which has its own."""
+    if is_stream(x):
+        if value is not None:
+            fix = "make batches of that size in the stream"
+            raise invalid(argument, show(value), "None for a stream, which has batches already", fix)
+        return None
+    if is_one_of(value, ("full",)):
+        return None
+    return whole(argument, DEFAULT_BATCH_SIZE if value is None else value, 1)
+
+
+def check_steps(argument: str, value: Any) -> int | None:
+    """A number of batches, or None for all there are; -1 is None, too."""
+    return None if value is None or is_one_of(value, (-1,)) else whole(argument, value, 1)
+
+
+def frequency(value: Any) -> Callable[[int], bool]:
+    """Whether to validate after an epoch, counted from 1."""
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        epochs = {whole("validation_freq", epoch, 1) for epoch in value}
+        return lambda epoch: epoch in epochs
+    every = whole("validation_freq", value, 1)
+    return lambda epoch: epoch % every == 0
 
 
 def check_split(part: Any) -> float:
