@@ -31,7 +31,7 @@ from .variable import Variable
 
 # Keras' arguments that are not provided yet, with their defaults
 LATER = dict.fromkeys(("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "loss_scale_factor"))
-LATER |= dict.fromkeys(("ema_overwrite_frequency", "gradient_accumulation_steps"))
+LATER |= dict.fromkeys(("ema_overwrite_frequency",))
 LATER |= {"use_ema": False, "ema_momentum": 0.99}
 
 
@@ -46,22 +46,37 @@ class Optimizer(Configurable):
     learning_rate : float, LearningRateSchedule or callable
         A schedule is called with the iteration, a callable without arguments, before each step.
     name : str, optional
+    gradient_accumulation_steps : int, optional
+        At least 2: variables change after every so many steps only, by the mean of the gradients of these steps.
     **kwargs
         Keras' further arguments, such as `weight_decay` and `clipnorm`; none is provided yet.
     """
 
     slot_names: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: Any, *, name: str | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        name: str | None = None,
+        gradient_accumulation_steps: int | None = None,
+        **kwargs: Any,
+    ):
         for argument, value in kwargs.items():
             if argument not in LATER:
                 known = {*signature(type(self)).parameters} - {"kwargs"}
                 raise unknown(f"argument of {type(self).__name__}", argument, known)
             not_provided(LATER[argument], **{argument: value})
+        if gradient_accumulation_steps is not None:
+            expected, fix = "an integer of at least 2, or None", "leave it out to change the variables in each step"
+            argument = "gradient_accumulation_steps"
+            check_integer(argument, gradient_accumulation_steps, 2, expected, fix, 2**31 - 1)
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self._learning_rate = self._checked_rate(learning_rate)
         self.name = check_name("name", name) or type(self).__name__.lower()
         self._iterations = np.zeros(1, np.int64)
         self._slots: dict[int, dict[str, Variable]] = {}
+        self._gathered: dict[int, tuple[Variable, Variable]] = {}  # sums of gradients, with the variables
 
     # For subclasses
 
@@ -103,18 +118,25 @@ class Optimizer(Configurable):
 
     @property
     def iterations(self) -> int:
-        """Steps taken so far."""
-        return int(self._iterations[0])
+        """Steps taken so far; with gradient accumulation, changes of the variables."""
+        return int(self._iterations[0]) // (self.gradient_accumulation_steps or 1)
 
     @iterations.setter
     def iterations(self, value: int) -> None:
         expected = "an integer of at least 0 and below 2**62"
-        self._iterations[0] = check_integer("iterations", value, 0, expected, "pass the number of steps", 2**62 - 1)
+        value = check_integer("iterations", value, 0, expected, "pass the number of steps", 2**62 - 1)
+        self._iterations[0] = value * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def steps_to_gather(self) -> int:
+        """Steps before the next one that changes variables: 0 without gradient accumulation."""
+        steps = self.gradient_accumulation_steps or 1
+        return steps - 1 - int(self._iterations[0]) % steps
 
     @property
     def learning_rate(self) -> float:
         """The rate of the next step. Setting it replaces a float or callable, not a schedule."""
-        return self._rate(self.iterations)
+        return self._rate(int(self._iterations[0]))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -151,10 +173,10 @@ class Optimizer(Configurable):
 
     def step_numbers(self, steps: int) -> np.ndarray:
         """The scalars of the next steps, shape (steps, 1)."""
-        first = self.iterations
+        first = int(self._iterations[0])
         changes = callable(self._learning_rate)
         rates = [self._rate(t) for t in range(first, first + steps)] if changes else [self._rate(first)] * steps
-        numbers = np.array(self._scalars(first, rates))
+        numbers = np.array(self._scalars(self.iterations, rates))
         expected, fix = "a finite float32", "use a smaller learning rate"
         largest = float(numbers.max(initial=0))
         check_number(f"step of {self.name}", largest, 0, expected, fix, float(np.finfo(np.float32).max))
@@ -175,18 +197,36 @@ class Optimizer(Configurable):
             self._slots[id(variable)] = made
         return {name: self._slots[id(variable)][name] for name in self.slot_names}
 
+    def _sum_of_gradients(self, variable: Variable) -> Variable:
+        """Where the gradients of a variable are gathered."""
+        if id(variable) not in self._gathered:
+            made = Variable(np.zeros(variable.shape), trainable=False, name="gradient", dtype=str(variable.dtype))
+            made.path = f"{variable.path}/gradient"
+            self._gathered[id(variable)] = made, variable
+        return self._gathered[id(variable)][0]
+
     def count_params(self) -> int:
         """Numbers kept from step to step: the iteration, a rate that is a number, slots; 0 before any step."""
         if not self._slots:
             return 0
         slots = sum(math.prod(kept[name].shape) for kept in self._slots.values() for name in self.slot_names)
+        slots += sum(math.prod(gathered.shape) for gathered, _ in self._gathered.values())
         return slots + (1 if callable(self._learning_rate) else 2)
 
-    def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]]) -> None:
-        """Write the update steps of a training step."""
-        scalars = recorder.step_input("learning rate", 1)
+    def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]], gather_only: bool = False) -> None:
+        """Write the update steps of a training step, or of one that only gathers gradients for a later one."""
+        scalars = None if gather_only else recorder.step_input("learning rate", 1)
         with self._no_slots_on_error(), recorder.updating():
             for gradient, variable in gradients:
+                if self.gradient_accumulation_steps:
+                    gathered = recorder.variable(self._sum_of_gradients(variable))
+                    gradient = gathered + gradient
+                    with recorder.label(variable.path.rpartition("/")[0]):
+                        if gather_only:
+                            ops.assign(gathered, gradient)
+                            continue
+                        gradient = gradient / self.gradient_accumulation_steps
+                        ops.assign(gathered, ops.zeros_like(gathered))
                 slots = {name: recorder.variable(slot) for name, slot in self.slots(variable).items()}
                 with recorder.label(variable.path.rpartition("/")[0]):
                     w = recorder.variable(variable)
@@ -224,8 +264,13 @@ class Optimizer(Configurable):
         for g, v in pairs:
             if g.shape != v.shape:
                 raise invalid(f"gradient of {v.path!r}", g, f"shape {v.shape}", "pass one gradient per variable")
-        scalars = self.step_numbers(1)[0]
         changes: list[tuple[Variable, Any]] = []
+        if steps := self.gradient_accumulation_steps:
+            sums = [(g + self._sum_of_gradients(v).value, v) for g, v in pairs]
+            gather_only = self.steps_to_gather > 0
+            changes = [(self._sum_of_gradients(v), g if gather_only else np.zeros_like(g)) for g, v in sums]
+            pairs = [] if gather_only else [(g / v.dtype.type(steps), v) for g, v in sums]
+        scalars = self.step_numbers(1)[0]
         with self._no_slots_on_error():
             for g, v in pairs:
                 slots = self.slots(v)
@@ -268,7 +313,9 @@ class Optimizer(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments that make an equal optimizer (without its state)."""
-        return {"name": self.name, "learning_rate": self._learning_rate}
+        steps = self.gradient_accumulation_steps
+        gathering = {} if steps is None else {"gradient_accumulation_steps": steps}
+        return {"name": self.name, "learning_rate": self._learning_rate} | gathering
 
 
 def fraction(argument: str, value: Any) -> float:

@@ -19,7 +19,7 @@ from test_rows import LARGE, SHAPES, examples
 import fastnn
 from fastnn import _native, execute
 from fastnn.layers import Dense, Dropout
-from fastnn.models import sources
+from fastnn.models import loop
 from fastnn.ops.table import OPS
 
 COMPILER = "aarch64-linux-gnu-gcc"
@@ -146,7 +146,7 @@ def one_chunk(samples, batch_size, single):
 @pytest.mark.parametrize("isa, threads", [("neon", 1), ("neon", 2), ("portable", 1)])
 def test_50_steps_of_training_give_the_same_bits(driver, isa, threads, monkeypatch):
     force(monkeypatch, ISAS[0], 1)
-    monkeypatch.setattr(sources, "chunks", one_chunk)
+    monkeypatch.setattr(loop, "chunks", one_chunk)
     recorder = Recorder(monkeypatch)
     fastnn.set_random_seed(7)
     model = fastnn.Sequential([Dense(16, "relu", input_shape=(20,)), Dropout(0.25), Dense(10, "softmax")])

@@ -10,7 +10,7 @@ from fastnn import execute, ops
 from fastnn.errors import NonFiniteError
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense
-from fastnn.models import loop, sources
+from fastnn.models import loop
 from fastnn.optimizers import SGD, RMSprop
 from fastnn.plan import plan
 from fastnn.record import Recorder
@@ -166,7 +166,7 @@ def fitted(x, y, policy, stepwise, monkeypatch, together=True):
                 execute, "plan", lambda recorded, force, *args, **kwargs: plan(recorded, force, stepwise=True)
             )
         if together:
-            patch.setattr(sources, "chunks", one_chunk)
+            patch.setattr(loop, "chunks", one_chunk)
         calls = spy_on_calls(patch)
         fastnn.set_random_seed(2)
         model = fastnn.Sequential([Dense(1, input_shape=(6,), name="only")])

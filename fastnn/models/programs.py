@@ -17,6 +17,7 @@ from ..variable import Variable
 from .objective import Goal, Objective
 
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
+GATHER = "gather"  # a training step that leaves its gradients for a later one
 PREDICTIONS = "predictions"  # output that metrics in Python read
 
 
@@ -40,7 +41,7 @@ def compile_program(
     ----------
     model : Model
         Built.
-    mode : {"train", "evaluate", "predict"}
+    mode : {"train", "gather", "evaluate", "predict"}
     rows : int
         Largest batch.
     x_dtypes : sequence of str, optional
@@ -102,7 +103,8 @@ def record_objective(
 
     shapes = tree.shape_leaves(model.input_shape)
     inputs = zip(input_areas(model), shapes, x_dtypes, strict=True)
-    made = predictions(model, [gathered(name, shape[1:], dtype) for name, shape, dtype in inputs], mode == TRAIN)
+    training = mode in (TRAIN, GATHER)
+    made = predictions(model, [gathered(name, shape[1:], dtype) for name, shape, dtype in inputs], training)
 
     losses: list[tuple[Goal, Symbolic, Symbolic | None]] = []
     for goal, y_pred in zip(objective.goals, made, strict=True):
@@ -116,7 +118,7 @@ def record_objective(
         record_metrics(recorder, goal, y_true, y_pred, weights)
     penalties = [scalar(f"regularizer of {v.path!r}", r(recorder.variable(v))) for r, v in model.penalties]
 
-    if mode == TRAIN:
+    if training:
         variables = model.trainable_variables
         if not variables:
             advice = "set trainable = True on the model, or on those of its layers that shall learn"
@@ -130,7 +132,7 @@ def record_objective(
             for gradient, variable in zip(gradients, variables, strict=True):
                 with recorder.label(owner(variable)):
                     ops.check_finite(gradient)
-        objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)))
+        objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)), mode == GATHER)
     for i, penalty in enumerate(penalties):
         recorder.output(penalty, penalty_name(i), STEP)
 

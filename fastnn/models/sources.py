@@ -44,6 +44,17 @@ class Chunk:
         """Rows of the largest batch."""
         return int(self.counts.max())
 
+    def part(self, first: int, count: int) -> "Chunk":
+        """Some of the batches."""
+        begin, batches = self.starts[first], slice(first, first + count)
+        return Chunk(
+            self.arrays,
+            self.order[begin:],
+            self.starts[batches] - begin,
+            self.counts[batches],
+            self.batch + first,
+        )
+
     @property
     def span(self) -> tuple[int, int]:
         """Where the rows of the chunk begin and end in arrays that are gone through in order."""

@@ -21,6 +21,7 @@ from .loop import Exclusive, diagnose
 from .objective import Compiled, Objective, by_output
 from .programs import (
     EVALUATE,
+    GATHER,
     PREDICT,
     PREDICTIONS,
     TRAIN,
@@ -656,7 +657,7 @@ class Trainer(Layer):
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtypes = None if prepared is None else tuple(str(prepared[name].dtype) for name in input_areas(self))
         weighted = tuple(name for name in prepared or () if name.startswith("weights"))
-        trainable = tuple(id(v) for v in self.trainable_variables) if mode == TRAIN else ()
+        trainable = tuple(id(v) for v in self.trainable_variables) if mode in (TRAIN, GATHER) else ()
         variables = tuple(id(v) for v in self.variables)
         key = (
             mode,
@@ -693,13 +694,13 @@ class Trainer(Layer):
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
-        rows, arrays = 0, None
-        for chunk in source.epoch(epoch, batch_hooks):
+        rows, arrays, kind = 0, None, ""
+        for chunk, turn in turns(source.epoch(epoch, batch_hooks), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
-            if source.rows > rows or chunk.arrays is not arrays:
-                rows, arrays = source.rows, chunk.arrays
-                executor = self._executor(mode, rows, arrays, on_nonfinite != "ignore")
+            if source.rows > rows or chunk.arrays is not arrays or turn != kind:
+                rows, arrays, kind = source.rows, chunk.arrays, turn
+                executor = self._executor(turn, rows, arrays, on_nonfinite != "ignore")
                 counted = {goal.name: loss_count(executor.program, goal.area("loss")) for goal in objective.losses}
                 made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
             counts = chunk.counts
@@ -710,8 +711,9 @@ class Trainer(Layer):
                     bound[goal.area(PREDICTIONS)] = np.empty((high - low, *shape[1:]), config.floatx())
             iteration = None
             if mode == TRAIN:
-                bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
                 iteration = optimizer._iterations
+            if turn == TRAIN:
+                bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
             run = executor.run(
                 {**chunk.arrays, **bound, "order": chunk.order},
                 chunk.starts,
@@ -789,6 +791,19 @@ class Trainer(Layer):
         names += [name for name in sorted(logs) if name not in names]
         values = [logs[name] for name in names]
         return values if len(values) > 1 else values[0]
+
+
+def turns(chunks: Iterator[Chunk], mode: str, optimizer: Any) -> Iterator[tuple[Chunk, str]]:
+    """The chunks with the kinds of their steps, cut where an optimizer that gathers gradients changes the variables."""
+    for chunk in chunks:
+        done, batches = 0, len(chunk.counts)
+        if mode != TRAIN or not optimizer.gradient_accumulation_steps:
+            yield chunk, mode
+            continue
+        while done < batches:
+            count = min(optimizer.steps_to_gather, batches - done)
+            yield chunk.part(done, count or 1), GATHER if count else TRAIN
+            done += count or 1
 
 
 def labelled(argument: str, name: str, several: bool) -> str:
