@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ops, schedules
+from . import old_spellings, ops, schedules
 from .errors import (
     check_array,
     check_flag,
@@ -47,18 +47,24 @@ class Optimizer(Configurable):
         A schedule is called with the iteration, a callable without arguments, before each step.
     name : str, optional
     **kwargs
-        Keras' further arguments, such as `weight_decay` and `clipnorm`; none is provided yet.
+        `decay`, of Keras 1 and 2, which makes the rate an `InverseTimeDecay`. Keras' further arguments, such as
+        `weight_decay` and `clipnorm`, are not provided yet.
     """
 
     slot_names: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: Any, *, name: str | None = None, **kwargs: Any):
+        decay = kwargs.pop("decay", None)
         for argument, value in kwargs.items():
             if argument not in LATER:
                 known = {*signature(type(self)).parameters} - {"kwargs"}
                 raise unknown(f"argument of {type(self).__name__}", argument, known)
             not_provided(LATER[argument], **{argument: value})
         self._learning_rate = self._checked_rate(learning_rate)
+        if decay:  # with 0, callbacks may change the rate
+            self._learning_rate = schedules.InverseTimeDecay(learning_rate, 1, decay)
+        if decay is not None:
+            old_spellings.warn("decay", "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)")
         self.name = check_name("name", name) or type(self).__name__.lower()
         self._iterations = np.zeros(1, np.int64)
         self._slots: dict[int, dict[str, Variable]] = {}
@@ -128,6 +134,17 @@ class Optimizer(Configurable):
                 TypeError,
             )
         self._learning_rate = self._checked_rate(value)
+
+    @property
+    def lr(self) -> float:
+        """Keras' old spelling of `learning_rate`."""
+        old_spellings.warn("lr", "learning_rate")
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        old_spellings.warn("lr", "learning_rate")
+        self.learning_rate = value
 
     def _rate(self, iteration: int) -> float:
         rate = self._learning_rate
@@ -447,6 +464,9 @@ class Adam(Optimizer):
 
 
 NAMES = spellings(SGD, RMSprop, Adam, spell=str.lower)
+
+for _optimizer in (Optimizer, SGD, RMSprop, Adam):
+    old_spellings.accept(_optimizer, "__init__")
 
 
 def get(identifier: Any) -> Optimizer:

@@ -7,10 +7,12 @@ import numpy as np
 
 from fastnn.config import set_random_seed
 from fastnn.errors import check_array, check_integer, check_number, invalid, show
+from fastnn.old_spellings import respelled
 
 __all__ = ["normalize", "set_random_seed", "to_categorical"]
 
 
+@respelled
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Return the one-hot rows of integer labels: ``y[..., c] = 1 if x[...] == c else 0``.
 

@@ -134,6 +134,7 @@ FUNCTIONS = {
     "regularizers.Regularizer": {},
     "regularizers.get": {"identifier": "l2"},
     "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    "schedules.InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.LearningRateSchedule": {},
     "utils.normalize": {"x": X},
     "utils.set_random_seed": {"seed": 1},

@@ -21,7 +21,6 @@ from .loop import Exclusive, chunks, diagnose
 from .programs import EVALUATE, PREDICT, PREDICTIONS, TRAIN, Objective, compile_program, loss_count, penalty_name
 
 DEFAULT_BATCH_SIZE = 32
-POLICIES = ("raise", "skip", "ignore")
 
 Executor = NativeExecutor | NumpyExecutor
 
@@ -142,7 +141,7 @@ class Trainer(Layer):
         validation_batch_size: None = None,
         validation_freq: int = 1,
         *,
-        on_nonfinite: str = "raise",
+        on_nonfinite: str | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -169,7 +168,7 @@ class Trainer(Layer):
         initial_epoch : int, default 0
         steps_per_epoch, validation_steps, validation_batch_size, validation_freq
             Not provided yet; only the defaults are accepted.
-        on_nonfinite : {"raise", "skip", "ignore"}
+        on_nonfinite : {"raise", "skip", "ignore"}, default `fastnn.config.on_nonfinite()`, which is "raise"
             When loss or gradient are not finite: stop with `NonFiniteError` before any weight
             changes, leave out that step, or go on as Keras does.
 
@@ -196,8 +195,9 @@ class Trainer(Layer):
         not_provided(1, validation_freq=validation_freq)
         batch_size = whole("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        if not is_one_of(on_nonfinite, POLICIES):
-            raise unknown("on_nonfinite", on_nonfinite, POLICIES)
+        on_nonfinite = config.on_nonfinite() if on_nonfinite is None else on_nonfinite
+        if not is_one_of(on_nonfinite, config.POLICIES):
+            raise unknown("on_nonfinite", on_nonfinite, config.POLICIES)
         shuffle = check_flag("shuffle", shuffle)
         validation_split = check_split(validation_split)
         if validation_data is not None and (
@@ -283,9 +283,10 @@ class Trainer(Layer):
         with self._exclusively():
             x, y, sample_weight = self._samples(x, y, sample_weight)
             batch = self._data(x, y, sample_weight, class_weight)
-            executor = self._executor(mode, plan_rows(len(x)), batch)
+            policy = config.on_nonfinite() if mode == TRAIN else "raise"
+            executor = self._executor(mode, plan_rows(len(x)), batch, policy != "ignore")
             order = np.arange(len(x))
-            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode)
+            *_, (_, logs) = self._run(executor, batch, order, len(x), None, mode, policy)
             executor.print_timings()
         return logs if return_dict else flat(logs, self._metrics())
 
