@@ -102,6 +102,7 @@ MODULES = dict(
             "keras.optimizers.legacy": "fastnn.optimizers",
             "keras.optimizers.schedules": "fastnn.schedules",
             "tensorflow tensorflow.python tensorflow.random": "",
+            "tensorflow.keras tensorflow.python.keras": "fastnn",
         }
     )
 )
@@ -232,7 +233,7 @@ def exported(module: ModuleType) -> dict[str, Any]:
 
 
 def look_up(module: str, name: str) -> Any:
-    """A name in a module of Keras, or `MISSING`."""
+    """A name in a module of Keras, or `MISSING`; modules inside it are not looked for."""
     path = f"{as_keras(module)}.{name}"
     if path in NAMES:
         target = NAMES[path]
@@ -241,27 +242,28 @@ def look_up(module: str, name: str) -> Any:
         names = exported(source)
         if name in names:
             return names[name]
-    return import_module(f"{module}.{name}") if sources(f"{module}.{name}") is not None else MISSING
+    return MISSING
 
 
-def names_in(module: str) -> Iterator[str]:
-    """All names that `look_up` finds, but for modules of fastnn that are found by their own names."""
+def names_in(module: str) -> list[str]:
+    """All names and modules in a module of Keras."""
     prefix = f"{as_keras(module)}."
+    names = {path.removeprefix(prefix) for path in [*NAMES, *MODULES] if path.startswith(prefix)}
     for source in sources(module) or ():
-        yield from (name for name in exported(source) if NAMES.get(prefix + name, "") is not None)
-    for path in [*NAMES, *MODULES, *(f"keras.{name}" for name in fastnn.__all__)]:
-        name = path.removeprefix(prefix)
-        here = path.startswith(prefix) and "." not in name and not name.startswith("_")
-        if here and look_up(module, name) is not MISSING:
-            yield name
-    if as_keras(f"{module}.keras") == "keras":
-        yield "keras"
+        names.update(exported(source), getattr(source, "__all__", ()))
+    return sorted(
+        name
+        for name in names
+        if "." not in name
+        and not name.startswith("_")
+        and (look_up(module, name) is not MISSING or sources(f"{module}.{name}") is not None)
+    )
 
 
 def not_provided(path: str, error: type[Exception]) -> Exception:
     """The error for a name or a module that is not there."""
     module, _, name = path.rpartition(".")
-    names = sorted({*names_in(module)})
+    names = names_in(module)
     near = difflib.get_close_matches(name, names, n=3)
     instead = f"use {' or '.join(near)}" if near else "write it with fastnn.ops"
     expected = ", ".join(names) if len(names) < 50 else f"the names in dir({module})"
@@ -277,10 +279,12 @@ class Alias(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
-            return sorted({*names_in(self.__name__)})
+            return names_in(self.__name__)
         found = look_up(self.__name__, name)
         if found is not MISSING:
             return found
+        if sources(f"{self.__name__}.{name}") is not None:
+            return import_module(f"{self.__name__}.{name}")
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         raise not_provided(f"{self.__name__}.{name}", AttributeError)
