@@ -67,7 +67,9 @@ FUNCTIONS = {
     "show_config": {},
     "value_and_grad": {"function": negated, "wrt": [0]},
     "config.floatx": {},
+    "config.on_nonfinite": {},
     "config.set_floatx": {"value": "float32"},
+    "config.set_on_nonfinite": {"value": "skip"},
     **{f"activations.{name}": {"x": X} for name in activations.FUNCTIONS},
     "activations.deserialize": {"config": "relu"},
     "activations.get": {"identifier": "relu"},
@@ -379,7 +381,8 @@ def tried(function, /, *args, **arguments):
 def process():
     """The settings of the process, automatic names and random streams."""
     numbers = np.random.get_state()[1].tobytes()
-    return config._floatx, config._threads, config._seed, config._stream, dict(base._names), numbers
+    settings = config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream
+    return settings, dict(base._names), numbers
 
 
 def snapshot(value, within=()):
@@ -401,12 +404,15 @@ def snapshot(value, within=()):
 @contextlib.contextmanager
 def process_kept():
     """A call that changes settings of the process does not disturb those after it."""
-    kept, names = (config._floatx, config._threads, config._seed, config._stream), base._names.copy()
+    kept, names = (
+        (config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream),
+        base._names.copy(),
+    )
     numbers = np.random.get_state()
     try:
         yield
     finally:
-        config._floatx, config._threads, config._seed, config._stream = kept
+        config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream = kept
         base._names.clear()
         base._names.update(names)
         np.random.set_state(numbers)

@@ -102,7 +102,12 @@ assert keras.optimizers.rmsprop is optimizers.RMSprop
 assert keras.backend.epsilon() == 1e-7 and keras.backend.backend() == "fastnn" and keras.config.floatx() == "float32"
 assert keras.__version__.startswith("3.") and tf.__version__ > "2."
 
-keras.layers.Dense(2), keras.backend.clear_session()
+layer = keras.layers.Dense(2, input_shape=(3,))
+layer(numpy.ones((1, 3)))
+keras.backend.set_value(layer.bias, [1.0, 2.0])
+assert keras.backend.get_value(layer.bias).tolist() == [1.0, 2.0]
+assert keras.backend.get_value(keras.optimizers.SGD(0.5).learning_rate) == 0.5
+keras.backend.clear_session()
 assert keras.layers.Dense(2).name == "dense"
 numpy.random.seed(1), random.seed(1)
 before = repr(numpy.random.get_state()), random.getstate()
@@ -223,7 +228,8 @@ def test_functions_give_what_they_give_in_keras():
     ours, theirs = run(VALUES, "true"), run(VALUES, "false", KERAS_BACKEND="jax")
     both = ours.keys() & theirs.keys()
     assert len(both) > 100
-    for call in sorted(both):
+    mean_of_sample = {call for call in both if call.startswith("metrics.binary_accuracy")}  # as in Keras 2
+    for call in sorted(both - mean_of_sample):
         np.testing.assert_allclose(ours[call], theirs[call], rtol=1e-5, atol=1e-6, err_msg=call)
 
 
@@ -250,6 +256,7 @@ WRONG = {
     "import keras; keras.losses.mse2": ("AttributeError", "keras.losses.mse2: .*use mse"),
     "from keras import backend as K; K.set_session(1)": ("AttributeError", r"keras.backend.set_session: .*dir\("),
     "from keras import backend as K; K.binary_crossentropy": ("AttributeError", "keras.backend.binary_crossentropy"),
+    "from keras import backend as K; K.set_value(0.1, 0.2)": ("TypeError", "x: received 0.1 .*learning_rate = value"),
     "from keras.optimizers import SGD; SGD(lr=0.1, learning_rate=0.1)": ("ValueError", "lr: .*besides learning_rate"),
     "from keras.optimizers import SGD; SGD(0.1, lr=0.1)": ("ValueError", "lr: .*besides learning_rate"),
     "from keras.optimizers import SGD; SGD(lr='fast')": ("TypeError", "learning_rate: received 'fast'"),

@@ -39,7 +39,8 @@ import numpy as np
 
 import fastnn
 from fastnn import config
-from fastnn.errors import invalid
+from fastnn.errors import invalid, show
+from fastnn.variable import Variable
 
 ROOTS = ("keras", "tensorflow")
 KERAS_VERSION = f"3.0.0+fastnn.{fastnn.__version__}"
@@ -56,6 +57,19 @@ def backend() -> str:
 def epsilon() -> float:
     """Keras' small number; fastnn's losses and optimizers use the same by default."""
     return 1e-7
+
+
+def get_value(x: Any) -> Any:
+    """The value of a variable as an array; what is no variable, as a learning rate, is its own value."""
+    return x.numpy() if isinstance(x, Variable) else x
+
+
+def set_value(x: Variable, value: Any) -> None:
+    """Set a variable; a learning rate is an attribute of its optimizer."""
+    if not isinstance(x, Variable):
+        fix = "write optimizer.learning_rate = value for a learning rate"
+        raise invalid("x", show(x), "a variable, such as layer.kernel", fix, TypeError)
+    x.assign(value)
 
 
 def set_seed(seed: int) -> None:
@@ -122,7 +136,12 @@ NAMES: dict[str, str | None] = {
                 "Regularizer": "fastnn.regularizers.Regularizer",
                 "__version__": "fastnn.compat.keras.KERAS_VERSION",
             },
-            "keras.backend": {"dot": "fastnn.ops.matmul", "pow": "fastnn.ops.power"},
+            "keras.backend": {
+                "dot": "fastnn.ops.matmul",
+                "get_value": "fastnn.compat.keras.get_value",
+                "pow": "fastnn.ops.power",
+                "set_value": "fastnn.compat.keras.set_value",
+            },
             "keras.backend keras.config": {
                 "backend": "fastnn.compat.keras.backend",
                 "epsilon": "fastnn.compat.keras.epsilon",
@@ -167,6 +186,7 @@ NAMES: dict[str, str | None] = {
                 "rmsprop": "fastnn.optimizers.RMSprop",
                 "sgd": "fastnn.optimizers.SGD",
             },
+            "keras.ops": {"gelu": "fastnn.ops.gelu_tanh"},
             "keras.regularizers": {"l1l2": "fastnn.regularizers.L1L2"},
             "tensorflow": {
                 "__version__": "fastnn.compat.keras.TENSORFLOW_VERSION",
