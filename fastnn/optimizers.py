@@ -300,6 +300,11 @@ def positive(argument: str, value: Any) -> float:
     return check_number(argument, value, math.ulp(0.0), "a positive finite number", "pass for example 1e-7")
 
 
+def small(epsilon: Any) -> float:
+    """What keeps a division from being one by 0; None is 1e-7, as Keras 2 wrote it."""
+    return positive("epsilon", 1e-7 if epsilon is None else epsilon)
+
+
 class SGD(Optimizer):
     """Gradient descent: ``w -= lr * g``, or with momentum ``m = momentum * m - lr * g; w += m``.
 
@@ -364,14 +369,14 @@ class RMSprop(Optimizer):
         learning_rate: Any = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         centered: bool = False,
         *,
         name: str | None = None,
         **kwargs: Any,
     ):
         self.rho, self.momentum = fraction("rho", rho), fraction("momentum", momentum)
-        self.epsilon, self.centered = positive("epsilon", epsilon), check_flag("centered", centered)
+        self.epsilon, self.centered = small(epsilon), check_flag("centered", centered)
         super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("velocity", *("momentum",) * bool(self.momentum), *("average",) * self.centered)
 
@@ -419,14 +424,14 @@ class Adam(Optimizer):
         learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         *,
         name: str | None = None,
         **kwargs: Any,
     ):
         self.beta_1, self.beta_2 = fraction("beta_1", beta_1), fraction("beta_2", beta_2)
-        self.epsilon, self.amsgrad = positive("epsilon", epsilon), check_flag("amsgrad", amsgrad)
+        self.epsilon, self.amsgrad = small(epsilon), check_flag("amsgrad", amsgrad)
         super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 

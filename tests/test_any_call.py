@@ -148,7 +148,7 @@ HELPERS = {  # of other modules, though their names have no underscore
     "initializers": "check_dtype check_shape finite normal_quantile",
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
-    "optimizers": "fraction positive",
+    "optimizers": "fraction positive small",
     "schedules": "power powers",
 }
 

@@ -91,6 +91,12 @@ layers.__all__.append("Later")
 from keras.layers import Later
 from tensorflow.keras.layers import Later
 
+fastnn.later = type(fastnn)("fastnn.later")
+fastnn.later.thing, fastnn.later.__all__ = 3, ["thing"]
+fastnn.__all__.append("later")
+from keras.later import thing
+import tensorflow.keras.later
+
 for module in (keras.losses, keras.metrics, keras.objectives):
     assert module.mse is module.MSE is module.mean_squared_error is losses.mean_squared_error
 assert keras.metrics.MeanSquaredError is metrics.MeanSquaredError

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,6 +81,18 @@ SPELLINGS = {
     ),
 }
 
+# old spelling: (a layer that it is for, the new one, a value)
+OF_LAYERS = {
+    "alpha": ("LeakyReLU", "negative_slope", 0.25),
+    "beta_init": ("BatchNormalization", "beta_initializer", "ones"),
+    "gamma_init": ("BatchNormalization", "gamma_initializer", "zeros"),
+    "sigma": ("GaussianNoise", "stddev", 0.5),
+}
+for old, (layer, new, value) in OF_LAYERS.items():
+    if hasattr(layers, layer):
+        made = getattr(layers, layer)
+        SPELLINGS[old] = partial(made, **{old: value}), partial(made, **{new: value}), new
+
 
 @pytest.mark.parametrize("old", SPELLINGS)
 def test_an_old_spelling_means_the_new_one_and_warns_once(old):
@@ -95,7 +108,7 @@ def test_all_spellings_are_tested_whose_new_names_exist():
     functions = [fastnn.Model, *(getattr(layers, name) for name in layers.__all__), optimizers.SGD]
     functions += [fastnn.Model.fit, fastnn.Model.evaluate, fastnn.Model.compile, utils.to_categorical]
     there = {name for function in functions for name in inspect.signature(function).parameters}
-    untested = {old for old, new in RENAMED.items() if new in there} - {*SPELLINGS, "input", "output"}
+    untested = {old for old, new in RENAMED.items() if new in there} - {*SPELLINGS, *OF_LAYERS, "input", "output"}
     assert not untested
     assert CONVERTED.keys() <= RENAMED.keys() and not RENAMED.keys() & GONE.keys()
 
@@ -123,6 +136,13 @@ def test_a_decay_of_0_leaves_a_rate_that_callbacks_change():
         optimizer = optimizers.SGD(0.25, decay=0.0)
     trained(optimizer, callbacks=callbacks.LearningRateScheduler(lambda epoch: 0.5))
     assert optimizer.learning_rate == 0.5
+
+
+def test_arguments_as_the_documentation_of_keras_2_lists_them():
+    with pytest.warns(DeprecationWarning) as seen:
+        old = optimizers.Adam(lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, amsgrad=False)
+    assert len(seen) == 2 and old.get_config() == optimizers.Adam().get_config()
+    assert optimizers.RMSprop(epsilon=None).get_config() == optimizers.RMSprop().get_config()
 
 
 def test_the_rate_of_an_optimizer_by_its_old_name():
