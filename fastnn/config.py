@@ -22,6 +22,9 @@ _scoped = threading.local()
 _seed: int | None = None
 _stream = 0
 
+POLICIES = ("raise", "skip", "ignore")
+_on_nonfinite = "raise"
+
 
 def floatx() -> str:
     """Floating type of new layers: "float32", or "float64" for runs with the NumPy executor."""
@@ -41,6 +44,25 @@ def set_floatx(value: str) -> None:
     if not is_one_of(value, ("float32", "float64")):
         raise unknown("floatx", value, ("float32", "float64"))
     _floatx = value
+
+
+def on_nonfinite() -> str:
+    """What training does by default when loss or gradients are not finite; "raise" unless it was set."""
+    return _on_nonfinite
+
+
+def set_on_nonfinite(value: str) -> None:
+    """Set what training does by default when loss or gradients are not finite.
+
+    Parameters
+    ----------
+    value : {"raise", "skip", "ignore"}
+        As the argument `on_nonfinite` of `fit`.
+    """
+    global _on_nonfinite
+    if not is_one_of(value, POLICIES):
+        raise unknown("on_nonfinite", value, POLICIES)
+    _on_nonfinite = value
 
 
 # Threads

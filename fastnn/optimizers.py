@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ops, schedules
+from . import old_spellings, ops, schedules
 from .errors import (
     check_array,
     check_flag,
@@ -49,7 +49,8 @@ class Optimizer(Configurable):
     gradient_accumulation_steps : int, optional
         At least 2: variables change after every so many steps only, by the mean of the gradients of these steps.
     **kwargs
-        Keras' further arguments, such as `weight_decay` and `clipnorm`; none is provided yet.
+        `decay`, of Keras 1 and 2, which makes the rate an `InverseTimeDecay`. Keras' further arguments, such as
+        `weight_decay` and `clipnorm`, are not provided yet.
     """
 
     slot_names: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class Optimizer(Configurable):
         gradient_accumulation_steps: int | None = None,
         **kwargs: Any,
     ):
+        decay = kwargs.pop("decay", None)
         for argument, value in kwargs.items():
             if argument not in LATER:
                 known = {*signature(type(self)).parameters} - {"kwargs"}
@@ -73,6 +75,10 @@ class Optimizer(Configurable):
             check_integer(argument, gradient_accumulation_steps, 2, expected, fix, 2**31 - 1)
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._learning_rate = self._checked_rate(learning_rate)
+        if decay:  # with 0, callbacks may change the rate
+            self._learning_rate = schedules.InverseTimeDecay(learning_rate, 1, decay)
+        if decay is not None:
+            old_spellings.warn("decay", "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)")
         self.name = check_name("name", name) or type(self).__name__.lower()
         self._iterations = np.zeros(1, np.int64)
         self._slots: dict[int, dict[str, Variable]] = {}
@@ -150,6 +156,17 @@ class Optimizer(Configurable):
                 TypeError,
             )
         self._learning_rate = self._checked_rate(value)
+
+    @property
+    def lr(self) -> float:
+        """Keras' old spelling of `learning_rate`."""
+        old_spellings.warn("lr", "learning_rate")
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        old_spellings.warn("lr", "learning_rate")
+        self.learning_rate = value
 
     def _rate(self, iteration: int) -> float:
         rate = self._learning_rate
@@ -330,6 +347,11 @@ def positive(argument: str, value: Any) -> float:
     return check_number(argument, value, math.ulp(0.0), "a positive finite number", "pass for example 1e-7")
 
 
+def small(epsilon: Any) -> float:
+    """What keeps a division from being one by 0; None is 1e-7, as Keras 2 wrote it."""
+    return positive("epsilon", 1e-7 if epsilon is None else epsilon)
+
+
 class SGD(Optimizer):
     """Gradient descent: ``w -= lr * g``, or with momentum ``m = momentum * m - lr * g; w += m``.
 
@@ -394,14 +416,14 @@ class RMSprop(Optimizer):
         learning_rate: Any = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         centered: bool = False,
         *,
         name: str | None = None,
         **kwargs: Any,
     ):
         self.rho, self.momentum = fraction("rho", rho), fraction("momentum", momentum)
-        self.epsilon, self.centered = positive("epsilon", epsilon), check_flag("centered", centered)
+        self.epsilon, self.centered = small(epsilon), check_flag("centered", centered)
         super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("velocity", *("momentum",) * bool(self.momentum), *("average",) * self.centered)
 
@@ -449,14 +471,14 @@ class Adam(Optimizer):
         learning_rate: Any = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
-        epsilon: float = 1e-7,
+        epsilon: float | None = 1e-7,
         amsgrad: bool = False,
         *,
         name: str | None = None,
         **kwargs: Any,
     ):
         self.beta_1, self.beta_2 = fraction("beta_1", beta_1), fraction("beta_2", beta_2)
-        self.epsilon, self.amsgrad = positive("epsilon", epsilon), check_flag("amsgrad", amsgrad)
+        self.epsilon, self.amsgrad = small(epsilon), check_flag("amsgrad", amsgrad)
         super().__init__(learning_rate, name=name, **kwargs)
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 
@@ -494,6 +516,9 @@ class Adam(Optimizer):
 
 
 NAMES = spellings(SGD, RMSprop, Adam, spell=str.lower)
+
+for _optimizer in (Optimizer, SGD, RMSprop, Adam):
+    old_spellings.accept(_optimizer, "__init__")
 
 
 def get(identifier: Any) -> Optimizer:

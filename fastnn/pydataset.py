@@ -3,7 +3,6 @@
 import itertools
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 from . import config
@@ -84,13 +83,15 @@ class PyDataset:
         if getattr(self, "workers", 1) <= 1:  # a subclass may have left out super().__init__()
             yield from map(self.__getitem__, order)
             return
-        pool: Executor
+        from concurrent import futures
+
+        pool: futures.Executor
         if self.use_multiprocessing:
-            pool = ProcessPoolExecutor(self.workers, initializer=_keep, initargs=(self,))
+            pool = futures.ProcessPoolExecutor(self.workers, initializer=_keep, initargs=(self,))
         else:
-            pool = ThreadPoolExecutor(self.workers)
+            pool = futures.ThreadPoolExecutor(self.workers)
         try:
-            waiting: deque[Future[Any]] = deque()
+            waiting: deque[futures.Future[Any]] = deque()
             for index in order:
                 if self.use_multiprocessing:
                     waiting.append(pool.submit(_kept, index))

@@ -63,7 +63,52 @@ class LearningRateSchedule(Configurable):
         raise NotImplementedError(f"schedule class {type(self).__name__} has no __call__ method")
 
 
-class ExponentialDecay(LearningRateSchedule):
+class _Decay(LearningRateSchedule):
+    """What decays share: their arguments, and the number of decays after some steps."""
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = None,
+    ):
+        smallest = sys.float_info.min
+        check_number(
+            "initial_learning_rate", initial_learning_rate, 0, "a finite number of at least 0", "pass for example 0.1"
+        )
+        check_number(
+            "decay_steps",
+            decay_steps,
+            smallest,
+            "a positive finite number",
+            "pass the number of steps between two decays",
+        )
+        check_number("decay_rate", decay_rate, smallest, "a positive finite number", "pass for example 0.96")
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = check_flag("staircase", staircase)
+        self.name = check_name("name", name) or type(self).__name__
+
+    def decays(self, step: int) -> float:
+        """Decays after a number of steps, a whole number in a staircase."""
+        taken = check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
+        p = taken / float(self.decay_steps)
+        return math.floor(p) if self.staircase else p
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
+
+
+class ExponentialDecay(_Decay):
     """``initial_learning_rate * decay_rate ** (step / decay_steps)``, in float64.
 
     Parameters
@@ -92,44 +137,31 @@ class ExponentialDecay(LearningRateSchedule):
     0.025
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ):
-        smallest = sys.float_info.min
-        check_number(
-            "initial_learning_rate", initial_learning_rate, 0, "a finite number of at least 0", "pass for example 0.1"
-        )
-        check_number(
-            "decay_steps",
-            decay_steps,
-            smallest,
-            "a positive finite number",
-            "pass the number of steps between two decays",
-        )
-        check_number("decay_rate", decay_rate, smallest, "a positive finite number", "pass for example 0.96")
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.decay_rate = decay_rate
-        self.staircase = check_flag("staircase", staircase)
-        self.name = check_name("name", name)
+    def __call__(self, step: int) -> float:
+        return float(self.initial_learning_rate) * power(float(self.decay_rate), self.decays(step))
+
+
+class InverseTimeDecay(_Decay):
+    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``, in float64.
+
+    With ``decay_steps=1`` it is what the argument `decay` of optimizers was in Keras 1 and 2.
+
+    Parameters
+    ----------
+    initial_learning_rate, decay_steps, decay_rate, staircase, name
+        As of `ExponentialDecay`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is not a number, not finite or out of its range.
+
+    Examples
+    --------
+    >>> rate = InverseTimeDecay(0.1, decay_steps=100, decay_rate=1.0)
+    >>> rate(0), rate(100), rate(300)
+    (0.1, 0.05, 0.025)
+    """
 
     def __call__(self, step: int) -> float:
-        taken = check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
-        p = taken / float(self.decay_steps)
-        if self.staircase:
-            p = math.floor(p)
-        return float(self.initial_learning_rate) * power(float(self.decay_rate), p)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
+        return float(self.initial_learning_rate) / (1 + float(self.decay_rate) * self.decays(step))

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastnn.config import set_random_seed
 from fastnn.errors import check_array, check_integer, check_number, invalid, show
+from fastnn.old_spellings import respelled
 from fastnn.pydataset import PyDataset
 
 __all__ = ["PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical"]
@@ -14,6 +15,7 @@ __all__ = ["PyDataset", "Sequence", "normalize", "set_random_seed", "to_categori
 Sequence = PyDataset  # its name in Keras 2
 
 
+@respelled
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Return the one-hot rows of integer labels: ``y[..., c] = 1 if x[...] == c else 0``.
 

@@ -70,7 +70,9 @@ FUNCTIONS = {
     "show_config": {},
     "value_and_grad": {"function": negated, "wrt": [0]},
     "config.floatx": {},
+    "config.on_nonfinite": {},
     "config.set_floatx": {"value": "float32"},
+    "config.set_on_nonfinite": {"value": "skip"},
     **{f"activations.{name}": {"x": X} for name in activations.FUNCTIONS},
     "activations.deserialize": {"config": "relu"},
     "activations.get": {"identifier": "relu"},
@@ -141,6 +143,7 @@ FUNCTIONS = {
     "regularizers.Regularizer": {},
     "regularizers.get": {"identifier": "l2"},
     "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
+    "schedules.InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.LearningRateSchedule": {},
     "utils.normalize": {"x": X},
     "utils.set_random_seed": {"seed": 1},
@@ -152,7 +155,7 @@ HELPERS = {  # of other modules, though their names have no underscore
     "initializers": "check_dtype check_shape finite normal_quantile",
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
-    "optimizers": "fraction positive",
+    "optimizers": "fraction positive small",
     "schedules": "power powers",
 }
 
@@ -385,7 +388,8 @@ def tried(function, /, *args, **arguments):
 def process():
     """The settings of the process, automatic names and random streams."""
     numbers = np.random.get_state()[1].tobytes()
-    return config._floatx, config._threads, config._seed, config._stream, dict(base._names), numbers
+    settings = config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream
+    return settings, dict(base._names), numbers
 
 
 def snapshot(value, within=()):
@@ -407,12 +411,15 @@ def snapshot(value, within=()):
 @contextlib.contextmanager
 def process_kept():
     """A call that changes settings of the process does not disturb those after it."""
-    kept, names = (config._floatx, config._threads, config._seed, config._stream), base._names.copy()
+    kept, names = (
+        (config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream),
+        base._names.copy(),
+    )
     numbers = np.random.get_state()
     try:
         yield
     finally:
-        config._floatx, config._threads, config._seed, config._stream = kept
+        config._floatx, config._on_nonfinite, config._threads, config._seed, config._stream = kept
         base._names.clear()
         base._names.update(names)
         np.random.set_state(numbers)

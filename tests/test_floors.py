@@ -16,7 +16,7 @@ PACKAGE = Path(fastnn.__file__).parent
 ROOT = PACKAGE.parent
 
 FLOORS = [
-    ["_native", "errors", "registry", "tree"],
+    ["_native", "errors", "old_spellings", "registry", "tree"],
     ["ops", "variable", "program", "config", "contention"],
     ["record", "plan", "sweeps", "memory"],
     ["execute", "debug"],
@@ -33,6 +33,7 @@ FLOORS = [
     ],
     ["models", "callbacks", "plotting", "datasets", "pydataset", "utils"],
     ["__init__"],
+    ["compat"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 

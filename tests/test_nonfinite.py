@@ -6,7 +6,7 @@ from harness import ISAS
 from nets import THREADS, class_patterns, force, small_net, spy_on_calls, state
 
 import fastnn
-from fastnn import execute, ops
+from fastnn import config, execute, ops
 from fastnn.errors import NonFiniteError
 from fastnn.execute import NativeExecutor, NumpyExecutor
 from fastnn.layers import Dense
@@ -72,6 +72,26 @@ def test_ignore_goes_on_as_keras_does():
     history = fit(model, poisoned(np.nan), Y, on_nonfinite="ignore")
     assert model.optimizer.iterations == 11
     assert all(np.isnan(w).any() for w in model.get_weights()) and np.isnan(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize("policy", ["skip", "ignore"])
+def test_the_default_can_be_set(policy):
+    model, twin, alone = small_net(), small_net(), small_net()
+    fit(twin, poisoned(np.nan), Y, on_nonfinite=policy)
+    before, batch = state(alone)[0], slice(BATCH * BAD, BATCH * (BAD + 1))
+    config.set_on_nonfinite(policy)
+    try:
+        fit(model, poisoned(np.nan), Y)
+        loss = alone.train_on_batch(poisoned(np.nan)[batch], Y[batch])
+        with pytest.raises(NonFiniteError):
+            fit(small_net(), poisoned(np.nan), Y, on_nonfinite="raise")
+    finally:
+        config.set_on_nonfinite("raise")
+    assert state(model) == state(twin)
+    assert np.isnan(loss).any() and alone.optimizer.iterations == 1
+    assert (state(alone)[0] == before) == (policy == "skip")
+    with pytest.raises(NonFiniteError):
+        small_net().train_on_batch(poisoned(np.nan)[batch], Y[batch])
 
 
 def test_policies_are_alike_while_all_is_finite():

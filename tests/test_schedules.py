@@ -1,4 +1,4 @@
-"""ExponentialDecay against numbers worked out by hand."""
+"""Decays against numbers worked out by hand, and against Keras."""
 
 import json
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from fastnn.schedules import ExponentialDecay, LearningRateSchedule, power
+from fastnn.schedules import ExponentialDecay, InverseTimeDecay, LearningRateSchedule, power
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,33 @@ def test_base_class_asks_for_the_methods():
         LearningRateSchedule()(0)
     with pytest.raises(NotImplementedError, match="LearningRateSchedule has no get_config"):
         LearningRateSchedule().get_config()
+
+
+@pytest.mark.parametrize(
+    ("staircase", "step", "expected"),
+    [
+        (False, 0, 0.6),
+        (False, 5, 0.3),
+        (False, 10, 0.2),
+        (False, 25, 0.1),
+        (True, 9, 0.6),
+        (True, 10, 0.2),
+        (True, 29, 0.12),
+    ],
+)
+def test_inverse_time_decay_of_twice_the_rate_every_ten_steps(staircase, step, expected):
+    rate = InverseTimeDecay(0.6, decay_steps=10, decay_rate=2, staircase=staircase)
+    assert rate(step) == pytest.approx(expected, rel=1e-15)
+    assert type(rate(np.int64(step))) is float
+    assert rate.get_config()["name"] == "InverseTimeDecay"
+    assert InverseTimeDecay.from_config(rate.get_config()).get_config() == rate.get_config()
+
+
+@pytest.mark.parametrize("schedule", [ExponentialDecay, InverseTimeDecay])
+def test_decays_are_those_of_keras(schedule):
+    keras = pytest.importorskip("keras")
+    for staircase in (False, True):
+        ours = schedule(0.3, 7, 0.9, staircase)
+        theirs = getattr(keras.optimizers.schedules, schedule.__name__)(0.3, 7, 0.9, staircase)
+        rates = [float(theirs(step)) for step in range(50)]
+        np.testing.assert_allclose([ours(step) for step in range(50)], rates, rtol=8 * 2**-23)  # float32 there

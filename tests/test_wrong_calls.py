@@ -95,7 +95,13 @@ def state(made):
         "history": made.history and (made.history.epoch, repr(made.history.history)),
         "rate": made.optimizer and made.optimizer.learning_rate,
         "logs": (made.history and made._logs(), made.stop_training),
-        "settings": (config.floatx(), config.num_threads(), config.seed(), repr(np.random.get_state())),
+        "settings": (
+            config.floatx(),
+            config.on_nonfinite(),
+            config.num_threads(),
+            config.seed(),
+            repr(np.random.get_state()),
+        ),
     }
 
 
@@ -203,6 +209,10 @@ WRONG = {
         "verbose-string": (lambda m: m.fit(X, Y, verbose="loud"), ValueError, "verbose: received 'loud'"),
         "verbose-none": (lambda m: m.fit(X, Y, verbose=None), ValueError, "verbose: received None"),
         "shuffle-string": (lambda m: m.fit(X, Y, shuffle="batch"), TypeError, "shuffle: received 'batch'"),
+        "set-on-nonfinite": (lambda m: config.set_on_nonfinite("stop"), ValueError, "on_nonfinite: .*'ignore'"),
+        "both-spellings": (lambda m: m.fit(X, Y, nb_epoch=1, epochs=1), ValueError, "nb_epoch: .*besides epochs"),
+        "both-spellings-by-position": (lambda m: m.fit(X, Y, 4, 1, nb_epoch=1), ValueError, "nb_epoch: .*leave out"),
+        "spelling-gone": (lambda m: m.fit(X, Y, show_accuracy=True), TypeError, "show_accuracy: .*metrics="),
         "on-nonfinite": (lambda m: m.fit(X, Y, on_nonfinite="stop"), ValueError, "on_nonfinite: .*'stop'.*'skip'"),
         # fit: validation
         "split-1": (lambda m: m.fit(X, Y, validation_split=1.0), ValueError, "validation_split: received 1.0"),

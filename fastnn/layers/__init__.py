@@ -1,5 +1,6 @@
 """Layers, with Keras' names, arguments and defaults."""
 
+from ..old_spellings import accept
 from .base import Layer
 from .core import Activation, Dense, Input, InputLayer
 from .merging import (
@@ -51,3 +52,6 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+for _layer in [globals()[_name] for _name in __all__]:
+    accept(_layer, "__init__")

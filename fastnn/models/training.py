@@ -33,8 +33,6 @@ from .programs import (
 )
 from .sources import DEFAULT_BATCH_SIZE, ArraySource, Chunk, StreamSource, is_stream, plan_rows, unpacked
 
-POLICIES = ("raise", "skip", "ignore")
-
 Executor = NativeExecutor | NumpyExecutor
 Source = ArraySource | StreamSource
 
@@ -145,7 +143,7 @@ class Trainer(Layer):
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         *,
-        on_nonfinite: str = "raise",
+        on_nonfinite: str | None = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -184,7 +182,7 @@ class Trainer(Layer):
             Default: `batch_size`.
         validation_freq : int or collection of int, default 1
             Validate after every so many epochs, or after those with these numbers, counted from 1.
-        on_nonfinite : {"raise", "skip", "ignore"}
+        on_nonfinite : {"raise", "skip", "ignore"}, default `fastnn.config.on_nonfinite()`, which is "raise"
             When loss or gradient are not finite: stop with `NonFiniteError` before any weight
             changes, leave out that step, or go on as Keras does.
 
@@ -209,8 +207,9 @@ class Trainer(Layer):
         if validation_batch_size is not None:
             validation_batch_size = whole("validation_batch_size", validation_batch_size, 1)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        if not is_one_of(on_nonfinite, POLICIES):
-            raise unknown("on_nonfinite", on_nonfinite, POLICIES)
+        on_nonfinite = config.on_nonfinite() if on_nonfinite is None else on_nonfinite
+        if not is_one_of(on_nonfinite, config.POLICIES):
+            raise unknown("on_nonfinite", on_nonfinite, config.POLICIES)
         shuffle, validates = check_flag("shuffle", shuffle), frequency(validation_freq)
         validation_split = check_split(validation_split)
         if validation_split and is_stream(x):
@@ -308,7 +307,8 @@ class Trainer(Layer):
             samples = self._samples(x, y, sample_weight)
             source = self._arrays(samples, len(samples), class_weight)
             source.rows = plan_rows(len(samples))
-            *_, (_, logs) = self._run(source, 0, None, mode)
+            policy = config.on_nonfinite() if mode == TRAIN else "raise"
+            *_, (_, logs) = self._run(source, 0, None, mode, policy)
             self._print_timings(mode)
         return logs if return_dict else self._flat(logs)
 

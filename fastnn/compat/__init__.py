@@ -1,0 +1,1 @@
+"""Programs written for other libraries, run with fastnn. Each module acts when it is imported, and only then."""
