@@ -31,7 +31,7 @@ FLOORS = [
         "regularizers",
         "gradients",
     ],
-    ["models", "callbacks", "plotting", "datasets", "utils"],
+    ["models", "callbacks", "checks", "plotting", "datasets", "utils"],
     ["__init__"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}

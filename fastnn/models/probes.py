@@ -1,0 +1,126 @@
+"""What looks at a model without changing it: the loss of a training step and its gradients, on copies of the weights."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .. import config
+from ..execute import NumpyExecutor, make_executor
+from ..optimizers import Optimizer
+from ..program import STEP
+from ..record import Recorder, Symbolic
+from ..variable import Variable
+from .programs import TRAIN, loss_count, penalty_name, record_objective
+
+
+class Copying(Recorder):
+    """A recording that works on copies of a model's variables; in float64 they are of that type."""
+
+    def __init__(self, rows: int, dtype: str):
+        super().__init__(rows, dtype)
+        self._copies: dict[int, tuple[Variable, Variable]] = {}  # with the variable, so that the id stays its own
+
+    def copy_of(self, variable: Variable) -> Variable:
+        """The copy of a variable; the same one each time."""
+        if id(variable) not in self._copies:
+            floating = variable.dtype.kind == "f" and self.dtype == "float64"
+            dtype = self.dtype if floating else str(variable.dtype)
+            copy = Variable(variable.value, variable.trainable, variable.name, dtype)
+            copy.path = variable.path
+            self._copies[id(variable)] = variable, copy
+        return self._copies[id(variable)][1]
+
+    def variable(self, variable: Variable) -> Symbolic:
+        return super().variable(self.copy_of(variable))
+
+
+class Outlet(Optimizer):
+    """Stands where a model's optimizer does, and gives the gradients out, or lets them go, instead of using them."""
+
+    def __init__(self, wanted: bool):
+        super().__init__(0.0)
+        self.wanted = wanted
+
+    def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]]) -> None:
+        for i, (gradient, _) in enumerate(gradients if self.wanted else []):
+            recorder.output(gradient, f"gradient {i}", STEP)
+
+
+class Probe:
+    """The loss of one training step with its penalties, and its gradients by the trainable variables.
+
+    It is the recording that training makes, with all samples in one batch and the random masks of the next step, on
+    copies of the variables, which may be changed.
+
+    Parameters
+    ----------
+    model : Trainer
+        Compiled and built.
+    arrays : dict of str to ndarray
+        What `training_data` gave.
+    dtype : {"float32", "float64"}
+        Runs in C, or with NumPy.
+    gradients : bool
+        Without them a call computes the loss only.
+
+    Attributes
+    ----------
+    variables : list of Variable
+        Copies of the model's trainable variables, in their order.
+    """
+
+    def __init__(self, model: Any, arrays: dict[str, np.ndarray], dtype: str, gradients: bool = True):
+        objective = replace(model._objective, metrics=(), weighted_metrics=(), optimizer=Outlet(gradients))
+        rows, x_dtype = len(arrays["x"]), arrays["x"].dtype
+        with Copying(rows, dtype) as recorder:
+            stored = dtype if x_dtype.kind == "f" else str(x_dtype)
+            weighted = "weights" in arrays
+            record_objective(recorder, model, TRAIN, model.input_shape, stored, objective, weighted, False)
+            self.variables = [recorder.copy_of(v) for v in model.trainable_variables]
+        self.executor = make_executor(recorder, f"probe of {model.name}")
+        recorder.forget()
+        self.loss, self.batch = objective.loss, np.array([rows])
+        self.iteration = model.optimizer._iterations.copy()
+        self.arrays = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+        self.arrays["order"] = np.arange(rows)
+        areas = [area for area in self.executor.program.areas if area.kind == STEP]
+        self.outputs = {area.name: np.zeros((1, *area.shape), area.dtype) for area in areas}
+
+    def in_numpy(self) -> "Probe":
+        """The same program on the same copies, run with NumPy."""
+        twin = object.__new__(Probe)
+        vars(twin).update(vars(self))
+        twin.outputs = {name: array.copy() for name, array in self.outputs.items()}
+        twin.executor = NumpyExecutor(self.executor.stepwise(), self.executor.variables, config.floatx())
+        return twin
+
+    def __call__(self) -> float:
+        """The loss for the present values of the copies."""
+        first = np.zeros(1, np.int64)
+        # a step that runs makes the iteration count on, and that of a probe stays where it is
+        self.executor.run(
+            {**self.arrays, **self.outputs}, first, self.batch, seed=config.seed(), iteration=self.iteration.copy()
+        )
+        total = float(self.outputs["loss"][0, 0])
+        values, per_row = loss_count(self.executor.program)
+        if self.loss.reduction != "sum":
+            total /= values * int(self.batch[0]) if per_row else values
+        penalties = [array[0] for name, array in self.outputs.items() if name.startswith(penalty_name(0)[:-1])]
+        return total + float(np.sum(penalties, dtype=np.float64))
+
+    def gradients(self) -> list[np.ndarray]:
+        """The gradients of the call before, in float64."""
+        return [self.outputs[f"gradient {i}"][0].astype(np.float64) for i in range(len(self.variables))]
+
+
+def training_data(model: Any, x: Any, y: Any, sample_weight: Any) -> dict[str, np.ndarray]:
+    """The arrays that a training step on all of these samples reads; the model is built if they are its first data."""
+    model._require_compiled()
+    x, y, sample_weight = model._samples(x, y, sample_weight)
+    return model._data(x, y, sample_weight, None)  # type: ignore[no-any-return]
+
+
+def numbered(names: list[str]) -> list[str]:
+    """The names, those that come again with the number of their turn."""
+    return [f"{name} ({names[: i + 1].count(name)})" if name in names[:i] else name for i, name in enumerate(names)]
