@@ -210,7 +210,8 @@ def gradient_check(
     ...     def call(self, x):
     ...         return ops.python(lambda x: x**3, x, gradient=lambda dy, x: dy * 2 * x)  # it should be 3 x^2
     >>> fastnn.set_random_seed(1)
-    >>> model = fastnn.Sequential([layers.Dense(2, input_shape=(3,), name="first"), Cube(), layers.Dense(1, name="last")])
+    >>> first, last = layers.Dense(2, input_shape=(3,), name="first"), layers.Dense(1, name="last")
+    >>> model = fastnn.Sequential([first, Cube(), last])
     >>> model.compile("sgd", "mse")
     >>> result = fastnn.gradient_check(model, np.eye(3), np.ones(3))
     >>> result.ok, [name for name, check in result.variables.items() if not check.ok]

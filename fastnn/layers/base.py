@@ -278,6 +278,8 @@ class Layer(Configurable):
         if isinstance(x, Symbolic) and y.shape[:1] != (None,):
             expected = "an array with the batch (None) as axis 0"
             raise invalid(argument, y, expected, "compute along the other axes only")
+        if isinstance(x, Symbolic):
+            x.recorder.calls.append((self.name, type(self).__name__, x, y))
         return y
 
     def ensure_built(self, input_shape: Shape) -> None:

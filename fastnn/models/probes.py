@@ -1,4 +1,4 @@
-"""What looks at a model without changing it: the loss of a training step and its gradients, on copies of the weights."""
+"""What looks at a model and changes nothing: loss and gradients of a training step, on copies of the weights."""
 
 from dataclasses import replace
 from typing import Any
@@ -73,7 +73,8 @@ class Probe:
     def __init__(self, model: Any, arrays: dict[str, np.ndarray], dtype: str, gradients: bool = True):
         objective = replace(model._objective, metrics=(), weighted_metrics=(), optimizer=Outlet(gradients))
         rows, x_dtype = len(arrays["x"]), arrays["x"].dtype
-        with Copying(rows, dtype) as recorder:
+        recorder = Copying(rows, dtype)
+        with recorder:
             stored = dtype if x_dtype.kind == "f" else str(x_dtype)
             weighted = "weights" in arrays
             record_objective(recorder, model, TRAIN, model.input_shape, stored, objective, weighted, False)

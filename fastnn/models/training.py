@@ -17,6 +17,7 @@ from ..metrics import MeanMetric, Metric
 from ..metrics import get as get_metric
 from ..program import STEP
 from . import data
+from .health import Health, examine
 from .loop import Exclusive, chunks, diagnose
 from .programs import EVALUATE, PREDICT, PREDICTIONS, TRAIN, Objective, compile_program, loss_count, penalty_name
 
@@ -427,7 +428,33 @@ class Trainer(Layer):
         """What a prepared program depends on."""
         return self.layers.copy(), Structure.changes, config.floatx(), switches()
 
-    # What is common
+    # Looking at it
+
+    def health(self, x: Any, y: Any = None, sample_weight: Any = None, *, threshold: float = 0.01) -> Health:
+        """Which units are dead or saturated on data, how large activations are, and gradients if there are targets.
+
+        See `fastnn.models.health.Health` for what it gives. Nothing of the model changes.
+
+        Parameters
+        ----------
+        x : array_like of shape (samples, ...)
+            At least two samples.
+        y, sample_weight : array_like, optional
+            As in `fit`; with targets a compiled model also gets the norms of its gradients.
+        threshold : float, default 0.01
+            A unit is saturated where its derivative is below this part of the activation's largest one.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.layers.Dense(3, activation="relu", input_shape=(1,), name="hidden")])
+        >>> model.set_weights([np.array([[1.0, 1.0, 1.0]]), np.array([0.0, -9.0, 9.0])])
+        >>> health = model.health([-2.0, -1.0, 1.0, 2.0])
+        >>> health.layers["hidden"].dead, health.layers["hidden"].active
+        ([1], 0.5)
+        """
+        return examine(self, x, y, sample_weight, threshold)
 
     def describe(self, mode: str = TRAIN, batch_size: int = DEFAULT_BATCH_SIZE) -> str:
         """The plan of a training, evaluation or prediction step as text.
