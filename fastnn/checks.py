@@ -1,5 +1,6 @@
 """Whether a model's gradients are those of its loss."""
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ from .program import aligned, counted
 from .variable import Variable
 
 EPSILON = float(np.finfo(np.float64).eps)
-# Steps of the difference quotients. The first one is where truncation (h^2) and rounding (epsilon / h) of a smooth
-# function are about equal; the smaller ones leave kinks and steep bends outside.
-STEPS = [EPSILON ** (1 / 3) / 8**k for k in range(4)]
+# Steps of the difference quotients. The first is near the cube root of epsilon, where truncation (h^2) and rounding
+# (epsilon / h) of a smooth function are about equal; the smaller ones leave kinks and steep bends outside. Weights
+# plus powers of two are not rounded.
+STEPS = [2.0**-17, 2.0**-20, 2.0**-23, 2.0**-26]
 DEVIATIONS = 8  # no rounding error of a sum of many is beyond so many standard deviations
 ROUNDINGS = 4096  # of a gradient in float64
-MOVES = 8  # runs in float32 with weights moved by their last bit
+ROUNDED_RUNS = 8  # in float64, with the rounding of float32
 POINTS, SPACING = 9, 1e-9  # where the rounding of the loss is measured
 
 
@@ -185,7 +187,7 @@ def gradient_check(
     The tolerance is derived. The rounding error s of the loss is measured from its differences on nearby points
     (Moré and Wild 2011), and E = 8 s bounds that of one evaluation. Quotients with h and h / 2, and those of either
     side, tell a smooth function from one with a kink: the former differ by at most 3 E / h of rounding, the latter
-    by 20 E / h. Where they differ by more, h is made smaller, down to 1e-8. What passes is right within 16 E / h: 2 of
+    by 20 E / h. Where they differ by more, h is made smaller, down to 2^-26. What passes is right within 16 E / h: 2 of
     rounding, 1 of truncation, and 13 that a kink in the interval can hide.
 
     At a kink, such as a ReLU whose input is exactly 0, the loss has no derivative, and any gradient between the
@@ -193,13 +195,14 @@ def gradient_check(
     others is called "only kinks": it is not found wrong, and not proved right. Other weights or data move the
     kinks elsewhere.
 
-    In float32 the distance from float64 may be as large as that of NumPy's float32 when weights are moved by their
-    last bit (the largest of 8 runs), times the square root of the longest sum's length, since C adds one by one
-    what NumPy adds in blocks.
+    In float32 the distance from float64 may be as large as that of a run in float64 whose weights and results of steps
+    are rounded up or down at random by half a unit of float32 (the largest of 8 runs), times the square root of the
+    longest sum's length, since each sum rounds as often. This is stochastic arithmetic (Vignes 2004).
 
     References
     ----------
     Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33 (2011).
+    Vignes, "Discrete stochastic arithmetic for validating results of numerical software", Numer. Algorithms 37 (2004).
 
     Examples
     --------
@@ -221,7 +224,7 @@ def gradient_check(
         raise invalid("model", show(model), "a compiled model", "pass for example a Sequential", TypeError)
     samples = check_integer("samples", samples, 1, "an integer of at least 1", "pass how many elements to compare")
     seed = check_integer("seed", seed, 0, "an integer from 0 to 2**32 - 1", "pass such an integer", 2**32 - 1)
-    with model._exclusively():
+    with model._exclusively(), np.errstate(all="ignore"):  # what is not finite is said in the result
         arrays = training_data(model, x, y, sample_weight)
         trained = model.trainable_variables
         if not trained:
@@ -233,7 +236,7 @@ def gradient_check(
         gradients = exact.gradients()
         single: list[Any] = [(None, None)] * len(trained)
         if config.floatx() == "float32":
-            single = compare_float32(Probe(model, arrays, "float32"), gradients, seed)
+            single = compare_float32(Probe(model, arrays, "float32"), exact, gradients, seed)
         loss = Loss(Probe(model, arrays, "float64", gradients=False), seed)
         checks = [
             VariableCheck(v.shape, *compare(loss, elements(k, v, samples, seed), gradients), *single[k])
@@ -264,13 +267,18 @@ def elements(k: int, variable: Variable, samples: int, seed: int) -> Iterator[Li
     for i in range(size) if size <= samples else np.sort(permutation(size, seed, k)[:samples]).tolist():
         yield [(k, i, 1.0)]
     if size > samples:
-        yield [(k, slice(None), signs(size, seed, k, 0) / math.sqrt(size))]
+        yield [(k, slice(None), signs(size, seed, k, 0) * scale(size))]
 
 
 def random_direction(weights: list[np.ndarray], seed: int, turn: int = 0) -> Line:
     """A line along which all weights change."""
-    scale = math.sqrt(sum(w.size for w in weights))
-    return [(k, slice(None), signs(w.size, seed, k, turn) / scale) for k, w in enumerate(weights)]
+    each = scale(sum(w.size for w in weights))
+    return [(k, slice(None), signs(w.size, seed, k, turn) * each) for k, w in enumerate(weights)]
+
+
+def scale(size: int) -> float:
+    """The power of two by which a direction of so many signs gets a length near 1."""
+    return 2.0 ** -round(math.log2(max(size, 1)) / 2)
 
 
 class Loss:
@@ -290,8 +298,7 @@ class Loss:
         self.probe = probe
         self.weights = [v.value.flatten() for v in probe.variables]
         self.start, again = probe(), probe()
-        self.rounding = DEVIATIONS * float(np.median([self._deviation(seed, turn) for turn in range(1, 4)]))
-        if abs(again - self.start) > max(2 * self.rounding, DEVIATIONS * EPSILON * abs(self.start)):
+        if abs(again - self.start) > math.sqrt(EPSILON) * abs(self.start):
             raise invalid(
                 "loss of the model",
                 f"{self.start!r} and then {again!r} for the same weights and data",
@@ -299,6 +306,7 @@ class Loss:
                 "take random numbers from Dropout, whose masks are known, and keep no state in own code",
                 RuntimeError,
             )
+        self.rounding = DEVIATIONS * float(np.median([self._deviation(seed, turn) for turn in range(1, 4)]))
 
     def at(self, line: Line, distance: float) -> float:
         """The loss at a distance from the start."""
@@ -318,9 +326,8 @@ class Loss:
         """
         line, found = random_direction(self.weights, seed, turn), []
         values = np.array([self.at(line, (i + 1) * SPACING) for i in range(POINTS)])
-        with np.errstate(invalid="ignore"):
-            for k in range(3, 7):
-                found.append(math.sqrt(np.mean(np.diff(values, k) ** 2) / math.comb(2 * k, k)))
+        for k in range(3, 7):
+            found.append(math.sqrt(np.mean(np.diff(values, k) ** 2) / math.comb(2 * k, k)))
         return max(found)
 
     def slope(self, line: Line) -> tuple[float, float] | None:
@@ -364,23 +371,33 @@ def compare(
     return len(found), kinks, float(np.abs(differences).max(initial=0)), relative, wrong
 
 
-def compare_float32(single: Probe, exact: list[np.ndarray], seed: int) -> list[tuple[float, float]]:
-    """Relative distance of each gradient in C from the one in float64, and how large it may be."""
-    program = single.executor.program
-    shapes = [concrete(buffer.shape, program.rows) for buffer in program.buffers]
-    longest = max(max(math.prod(shape[:-1]), *shape, 1) for shape in shapes)
-    norms = [float(np.linalg.norm(g)) for g in exact]
+def compare_float32(single: Probe, double: Probe, exact: list[np.ndarray], seed: int) -> list[tuple[float, float]]:
+    """Relative distance of each gradient in C from the one in float64, and how large it may be.
+
+    `double`, which is used up, runs in float64 with the rounding of float32 put on every result at random.
+    """
 
     def distances(probe: Probe) -> np.ndarray:
         probe()
         return np.array([np.linalg.norm(g - e) for g, e in zip(probe.gradients(), exact, strict=True)])
 
-    found, twin = distances(single), single.in_numpy()
-    weights, farthest = [v.value.copy() for v in single.variables], np.zeros(len(exact))
-    for turn in range(MOVES):
-        for k, (variable, w) in enumerate(zip(single.variables, weights, strict=True)):
-            towards = np.inf * signs(w.size, seed, k, turn).reshape(w.shape)
-            variable.value[...] = np.nextafter(w, towards.astype(w.dtype))
-        farthest = np.maximum(farthest, distances(twin))
-    allowed = max(4.0, math.sqrt(longest)) * farthest + float(np.finfo(np.float32).eps) * np.array(norms)
-    return [(f / (n or 1.0), a / (n or 1.0)) for f, a, n in zip(found.tolist(), allowed.tolist(), norms, strict=True)]
+    def rounded(step: Any, outs: list[np.ndarray]) -> None:
+        for out in outs:
+            if out.dtype.kind == "f" and out.flags.writeable:
+                out *= 1 + unit / 2 * signs(out.size, seed, turn, next(count)).reshape(out.shape)
+
+    unit, count = float(np.finfo(np.float32).eps), itertools.count()
+    found, farthest = distances(single), np.zeros(len(exact))
+    double.executor.trace = rounded  # type: ignore[union-attr]
+    weights = [v.value.copy() for v in double.variables]
+    for turn in range(ROUNDED_RUNS):
+        for k, (variable, w) in enumerate(zip(double.variables, weights, strict=True)):
+            variable.value[...] = w * (1 + unit / 2 * signs(w.size, seed, turn, k).reshape(w.shape))
+        farthest = np.maximum(farthest, distances(double))
+    norms = np.array([np.linalg.norm(e) for e in exact])
+    program = single.executor.program
+    shapes = [concrete(buffer.shape, program.rows) for buffer in program.buffers]
+    longest = max(max(math.prod(shape[:-1]), *shape, 1) for shape in shapes)  # sum
+    allowed = max(4.0, math.sqrt(longest)) * farthest + unit * norms
+    scales = np.where(norms, norms, 1)
+    return list(zip((found / scales).tolist(), (allowed / scales).tolist(), strict=True))

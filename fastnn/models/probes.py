@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import config
-from ..execute import NumpyExecutor, make_executor
+from ..execute import make_executor
 from ..optimizers import Optimizer
 from ..program import STEP
 from ..record import Recorder, Symbolic
@@ -26,9 +26,9 @@ class Copying(Recorder):
         if id(variable) not in self._copies:
             floating = variable.dtype.kind == "f" and self.dtype == "float64"
             dtype = self.dtype if floating else str(variable.dtype)
-            copy = Variable(variable.value, variable.trainable, variable.name, dtype)
-            copy.path = variable.path
-            self._copies[id(variable)] = variable, copy
+            made = Variable(variable.value, variable.trainable, variable.name, dtype)
+            made.path = variable.path
+            self._copies[id(variable)] = variable, made
         return self._copies[id(variable)][1]
 
     def variable(self, variable: Variable) -> Symbolic:
@@ -82,19 +82,12 @@ class Probe:
         self.executor = make_executor(recorder, f"probe of {model.name}")
         recorder.forget()
         self.loss, self.batch = objective.loss, np.array([rows])
+        self.penalties = [penalty_name(i) for i in range(len(model.penalties))]
         self.iteration = model.optimizer._iterations.copy()
         self.arrays = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
         self.arrays["order"] = np.arange(rows)
         areas = [area for area in self.executor.program.areas if area.kind == STEP]
         self.outputs = {area.name: np.zeros((1, *area.shape), area.dtype) for area in areas}
-
-    def in_numpy(self) -> "Probe":
-        """The same program on the same copies, run with NumPy."""
-        twin = object.__new__(Probe)
-        vars(twin).update(vars(self))
-        twin.outputs = {name: array.copy() for name, array in self.outputs.items()}
-        twin.executor = NumpyExecutor(self.executor.stepwise(), self.executor.variables, config.floatx())
-        return twin
 
     def __call__(self) -> float:
         """The loss for the present values of the copies."""
@@ -107,8 +100,7 @@ class Probe:
         values, per_row = loss_count(self.executor.program)
         if self.loss.reduction != "sum":
             total /= values * int(self.batch[0]) if per_row else values
-        penalties = [array[0] for name, array in self.outputs.items() if name.startswith(penalty_name(0)[:-1])]
-        return total + float(np.sum(penalties, dtype=np.float64))
+        return total + sum(float(self.outputs[name][0]) for name in self.penalties)
 
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the call before, in float64."""
