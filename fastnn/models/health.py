@@ -212,7 +212,7 @@ class Observer:
     def result(self, samples: int) -> LayerHealth:
         dead = self.low == self.high
         norm, known = self.norm / samples, not math.isnan(self.limit)
-        saturated = np.flatnonzero(~dead & (self.steepest < self.limit)).tolist() if known else None
+        saturated = np.flatnonzero((self.low < self.high) & (self.steepest < self.limit)).tolist() if known else None
         active = self.active / self.observations if known else None
         return LayerHealth(self.kind, self.units, norm, np.flatnonzero(dead).tolist(), saturated, active)
 
