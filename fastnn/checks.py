@@ -135,7 +135,7 @@ class GradientCheck:
     def __repr__(self) -> str:
         head = ["variable", "shape", "compared", "kinks", "difference", "relative", "float32", "verdict"]
         table, below = [head], []
-        for name, check in [*self.variables.items(), ("all, one direction", self.direction)]:
+        for name, check in [*self.variables.items(), ("all together", self.direction)]:
             numbers = [str(check.compared), str(check.kinks), f"{check.difference:.1e}", f"{check.relative:.1e}"]
             single = "-" if check.float32 is None else f"{check.float32:.1e}"
             shape = "x".join(map(str, check.shape)) or "scalar"
@@ -224,6 +224,7 @@ def gradient_check(
         raise invalid("model", show(model), "a compiled model", "pass for example a Sequential", TypeError)
     samples = check_integer("samples", samples, 1, "an integer of at least 1", "pass how many elements to compare")
     seed = check_integer("seed", seed, 0, "an integer from 0 to 2**32 - 1", "pass such an integer", 2**32 - 1)
+    model._require_compiled()
     with model._exclusively(), np.errstate(all="ignore"):  # what is not finite is said in the result
         arrays = training_data(model, x, y, sample_weight)
         trained = model.trainable_variables

@@ -212,7 +212,7 @@ def test_a_wrong_gradient_by_a_weight_is_found_in_that_weight_at_that_element():
     text = str(result)
     assert "wrong: own/scale" in text.splitlines()[0]
     assert "own/scale, element [3]: gradient " in text.splitlines()[-2] and "WRONG" in text
-    assert text.splitlines()[-1].startswith("all, one direction, a random direction: gradient ")
+    assert text.splitlines()[-1].startswith("all together, a random direction: gradient ")
 
 
 def test_a_wrong_element_that_is_not_drawn_is_found_by_the_direction():

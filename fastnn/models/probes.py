@@ -109,7 +109,6 @@ class Probe:
 
 def training_data(model: Any, x: Any, y: Any, sample_weight: Any) -> dict[str, np.ndarray]:
     """The arrays that a training step on all of these samples reads; the model is built if they are its first data."""
-    model._require_compiled()
     x, y, sample_weight = model._samples(x, y, sample_weight)
     return model._data(x, y, sample_weight, None)  # type: ignore[no-any-return]
 
