@@ -63,9 +63,9 @@ class VariableCheck:
     ----------
     shape : tuple of int
     compared : int
-        Elements that were compared.
+        Elements, and random directions, that were compared.
     kinks : int
-        Elements that were drawn and not compared, because the loss has no derivative there.
+        Those that were drawn and not compared, because the loss has no derivative along them.
     difference : float
         The largest difference between gradient and difference quotient.
     relative : float
@@ -193,7 +193,8 @@ def gradient_check(
     At a kink, such as a ReLU whose input is exactly 0, the loss has no derivative, and any gradient between the
     slopes of the two sides serves. Such elements are counted as `kinks` and not compared. A variable that has no
     others is called "only kinks": it is not found wrong, and not proved right. Other weights or data move the
-    kinks elsewhere.
+    kinks elsewhere. Where two kinks cancel, as in ``relu(w) - relu(-w)`` at 0, the loss has a derivative that the rules
+    of differentiation do not give, and the gradient is found wrong (Kakade and Lee 2018).
 
     In float32 the distance from float64 may be as large as that of a run in float64 whose weights and results of steps
     are rounded up or down at random by half a unit of float32 (the largest of 8 runs), times the square root of the
@@ -201,6 +202,7 @@ def gradient_check(
 
     References
     ----------
+    Kakade and Lee, "Provably correct automatic subdifferentiation for qualified programs", NeurIPS 2018.
     Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33 (2011).
     Vignes, "Discrete stochastic arithmetic for validating results of numerical software", Numer. Algorithms 37 (2004).
 

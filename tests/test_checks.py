@@ -234,6 +234,14 @@ def test_a_gradient_that_is_wrong_in_float32_only():
     assert result.variables["own/scale"].float32 == pytest.approx(1e-3, rel=1e-2)
 
 
+def test_a_loss_that_is_too_large_for_float32():
+    made = fastnn.Sequential([layers.Dense(1, "exponential", input_shape=(1,), name="steep")])
+    made.compile("sgd", "mae")
+    made.set_weights([[[45.0]], [50.0]])
+    result = gradient_check(made, [1.0], [0.0])
+    assert wrong_names(result) == ["steep/kernel", "steep/bias"] and not result.variables["steep/bias"].wrong, result
+
+
 def test_a_gradient_that_is_not_finite():
     result = gradient_check(net(Scaled(by_input=lambda d: d * np.nan)), DATA, targets())
     assert wrong_names(result) == ["first/kernel", "first/bias"]
@@ -288,6 +296,15 @@ def test_the_other_elements_are_still_compared():
     x = DATA.copy()
     x[0] = 0
     assert wrong_names(gradient_check(made, x, targets())) == ["first/kernel", "first/bias"]
+
+
+def test_kinks_that_cancel_give_a_derivative_that_is_not_the_gradient():
+    twice = layers.Activation(lambda x: ops.relu(x) - ops.relu(ops.negative(x)))
+    made = fastnn.Sequential([layers.Dense(1, input_shape=(1,), use_bias=False, name="w"), twice])
+    made.compile("sgd", lambda y, p: p + y)
+    made.set_weights([[[0.0]]])
+    (difference,) = gradient_check(made, [1.0], [1.0]).variables["w/kernel"].wrong
+    assert difference.gradient == 0 and difference.quotient == pytest.approx(1)
 
 
 def near_a_kink(distance):

@@ -81,7 +81,8 @@ class Probe:
             self.variables = [recorder.copy_of(v) for v in model.trainable_variables]
         self.executor = make_executor(recorder, f"probe of {model.name}")
         recorder.forget()
-        self.loss, self.batch = objective.loss, np.array([rows])
+        values, per_row = loss_count(self.executor.program)
+        self.divisor = 1 if objective.loss.reduction == "sum" else values * rows if per_row else values
         self.penalties = [penalty_name(i) for i in range(len(model.penalties))]
         self.iteration = model.optimizer._iterations.copy()
         self.arrays = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
@@ -91,16 +92,10 @@ class Probe:
 
     def __call__(self) -> float:
         """The loss for the present values of the copies."""
-        first = np.zeros(1, np.int64)
-        # a step that runs makes the iteration count on, and that of a probe stays where it is
-        self.executor.run(
-            {**self.arrays, **self.outputs}, first, self.batch, seed=config.seed(), iteration=self.iteration.copy()
-        )
+        arrays, zero, iteration = {**self.arrays, **self.outputs}, np.zeros(1, np.int64), self.iteration.copy()
+        self.executor.run(arrays, zero, zero + len(arrays["order"]), seed=config.seed(), iteration=iteration)
         total = float(self.outputs["loss"][0, 0])
-        values, per_row = loss_count(self.executor.program)
-        if self.loss.reduction != "sum":
-            total /= values * int(self.batch[0]) if per_row else values
-        return total + sum(float(self.outputs[name][0]) for name in self.penalties)
+        return total / self.divisor + sum(float(self.outputs[name][0]) for name in self.penalties)
 
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the call before, in float64."""

@@ -433,7 +433,7 @@ class Trainer(Layer):
     def health(self, x: Any, y: Any = None, sample_weight: Any = None, *, threshold: float = 0.01) -> Health:
         """Which units are dead or saturated on data, how large activations are, and gradients if there are targets.
 
-        See `fastnn.models.health.Health` for what it gives. Nothing of the model changes.
+        Nothing of the model changes.
 
         Parameters
         ----------
@@ -443,6 +443,16 @@ class Trainer(Layer):
             As in `fit`; with targets a compiled model also gets the norms of its gradients.
         threshold : float, default 0.01
             A unit is saturated where its derivative is below this part of the activation's largest one.
+
+        Returns
+        -------
+        Health
+            Prints as a table; see `fastnn.models.health.Health` for what it holds and what its words mean.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As in `fit`; or there is only one sample.
 
         Examples
         --------
