@@ -21,6 +21,7 @@ from . import (
     schedules,
     utils,
 )
+from .checks import gradient_check
 from .config import num_threads as get_num_threads
 from .config import set_num_threads, set_random_seed, threads
 from .errors import NonFiniteError
@@ -45,6 +46,7 @@ __all__ = [
     "current_isa",
     "datasets",
     "get_num_threads",
+    "gradient_check",
     "initializers",
     "layers",
     "losses",

@@ -112,6 +112,7 @@ class Recorder:
         self.buffers: list[Buffer] = []
         self.areas: list[Area] = []
         self.variables: list[Variable] = []
+        self.calls: list[tuple[str, str, Any, Any]] = []  # of layers: name, class, inputs, outputs
         self._known: dict[int, Symbolic] = {}
         self._label = ""
         self._updating = 0
@@ -127,6 +128,7 @@ class Recorder:
     def forget(self) -> None:
         """Let go of the symbols, which refer to the recorder: in a circle its variables would outlive their model."""
         self.tape.clear()
+        self.calls.clear()
         self._known.clear()
 
     # Inputs and outputs

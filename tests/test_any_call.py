@@ -149,7 +149,7 @@ FUNCTIONS = {
     "utils.set_random_seed": {"seed": 1},
     "utils.to_categorical": {"x": Y},
 }
-ELSEWHERE = {"NonFiniteError", "threads"}  # raised, not called; in METHODS
+ELSEWHERE = {"NonFiniteError", "gradient_check", "threads"}  # raised, not called; in METHODS
 HELPERS = {  # of other modules, though their names have no underscore
     "callbacks": "check_count check_verbose",
     "initializers": "check_dtype check_shape finite normal_quantile",
@@ -219,6 +219,13 @@ def within_threads(made):
     return threads
 
 
+def checking(made):
+    def check(x, y, sample_weight, samples):
+        return fastnn.gradient_check(made, x, y, sample_weight, samples=samples)
+
+    return check
+
+
 def python_step(made):
     def call(x, shape):
         return ops.python(negated, x, shape=shape)
@@ -279,6 +286,7 @@ METHODS = {
     ),
     "assign": (lambda: fastnn.Variable(X), "assign", {"value": X}),
     "from_config": (built, "from_config", {"config": {"units": 3}}),
+    "gradient_check": (MODELS["model"], checking, {"x": X, "y": Y, "sample_weight": WEIGHTS, "samples": 2}),
     "iterations": (lambda: optimizers.SGD(), setter("iterations"), {"value": 3}),
     "index": (lambda: fastnn.Variable(X), "__getitem__", {"index": (slice(0, 3), 1)}),
     "learning_rate": (lambda: optimizers.SGD(), setter("learning_rate"), {"value": 0.1}),
@@ -313,6 +321,7 @@ MODEL_METHODS = {
     "from_config": {"config": MODELS["model"]().get_config()},
     "get_layer": {"index": 1},
     "get_layer, name": {"name": "hidden"},
+    "health": {"x": X, "y": Y, "sample_weight": WEIGHTS},
     "predict": {"x": X, "verbose": 0},
     "predict_on_batch": {"x": X},
     "set_weights": {"weights": MODELS["model"]().get_weights()},

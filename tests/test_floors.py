@@ -31,7 +31,7 @@ FLOORS = [
         "regularizers",
         "gradients",
     ],
-    ["models", "callbacks", "plotting", "datasets", "pydataset", "utils"],
+    ["models", "callbacks", "checks", "plotting", "datasets", "pydataset", "utils"],
     ["__init__"],
     ["compat"],
 ]

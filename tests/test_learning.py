@@ -1,4 +1,4 @@
-"""Nets learn what they should: XOR, real digits, MNIST with the example."""
+"""Nets learn what they should: XOR, real digits, MNIST, concrete, with the examples."""
 
 import importlib.util
 import socket
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own import example as example_named
 
 import fastnn
 from fastnn import datasets, layers, optimizers
@@ -70,7 +71,28 @@ def test_real_digits(optimizer):
     assert history["loss"][-1] < history["loss"][0] / 5
 
 
-# The example
+# The examples
+
+
+def test_xor_by_hand_and_from_20_of_20_seeds(capsys):
+    assert example_named("xor").main([]) == (True, 20)
+    lines = capsys.readouterr().out.splitlines()
+    table = [line.split() for line in lines[1:5]]
+    assert [row[:3] for row in table] == [["0", "0", "0"], ["0", "1", "1"], ["1", "0", "1"], ["1", "1", "0"]]
+    assert lines[-1] == "Solved from 20 of 20 seeds"
+
+
+def test_the_strength_of_concrete_within_4_5_mpa(capsys):
+    if datasets._files.find("concrete", ["concrete.csv"]) is None:
+        pytest.skip("no data of concrete here")
+    made = example_named("concrete_strength")
+    (x_train, _), (x_test, y_test) = made.load()
+    assert x_train.shape == (824, 8) and len(x_test) == len(y_test) == 206
+    assert np.abs(x_train.mean(0)).max() < 1e-5 and np.abs(x_train.std(0) - 1).max() < 1e-5
+    assert made.build(1, 1).count_params() == 530_433
+    error = made.main([])
+    assert error <= 4.5
+    assert f"{error:.2f} MPa on 206 others" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def test_all_spellings_are_tested_whose_new_names_exist():
 
 def test_models_of_inputs_and_outputs_take_the_singular_of_keras_1():
     x = fastnn.Input((3,))
-    with pytest.warns(DeprecationWarning, match="input is an old spelling; write inputs"):
+    old = "(in|out)put is an old spelling; write (in|out)puts"
+    with pytest.warns(DeprecationWarning, match=old):
         assert fastnn.Model(input=x, output=fastnn.layers.Dense(2)(x)).output_shape == (None, 2)
 
 

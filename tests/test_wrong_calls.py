@@ -10,6 +10,7 @@ from fastnn import (
     activations,
     callbacks,
     config,
+    gradient_check,
     initializers,
     layers,
     losses,
@@ -364,6 +365,45 @@ WRONG = {
         "predict-steps": (lambda m: m.predict(X, steps=0), ValueError, "steps: received 0"),
         "summary-nested": (lambda m: m.summary(expand_nested=True), ValueError, "expand_nested: "),
         "compile-weighted": (lambda m: m.compile("sgd", "mse", weighted_metrics="ms"), ValueError, "use 'mse'"),
+        # checks
+        "check-no-model": (lambda m: gradient_check(m.layers[0], X, Y), TypeError, "model: received <Dense"),
+        "check-none": (lambda m: gradient_check(None, X, Y), TypeError, "model: received None"),
+        "check-x-none": (lambda m: gradient_check(m, None, Y), TypeError, "x: received None"),
+        "check-x-wide": (lambda m: gradient_check(m, np.ones((12, 5)), Y), ValueError, r"'hidden'.*shape \(12, 5\)"),
+        "check-y-none": (lambda m: gradient_check(m, X, None), TypeError, "y: received None"),
+        "check-y-short": (lambda m: gradient_check(m, X, Y[:5]), ValueError, "y: received 5 samples"),
+        "check-y-labels": (lambda m: gradient_check(m, X, Y + 1), ValueError, "y: .*labels from 1 to 3"),
+        "check-weights": (lambda m: gradient_check(m, X, Y, -WEIGHTS), ValueError, "negative or non-finite"),
+        "check-weights-short": (
+            lambda m: gradient_check(m, X, Y, WEIGHTS[:2]),
+            ValueError,
+            "sample_weight: received 2",
+        ),
+        "check-samples-0": (lambda m: gradient_check(m, X, Y, samples=0), ValueError, "samples: received 0"),
+        "check-samples-float": (lambda m: gradient_check(m, X, Y, samples=5.0), TypeError, "samples: received 5.0"),
+        "check-samples-none": (lambda m: gradient_check(m, X, Y, samples=None), TypeError, "samples: received None"),
+        "check-seed": (lambda m: gradient_check(m, X, Y, seed=-1), ValueError, "seed: received -1"),
+        "check-seed-string": (lambda m: gradient_check(m, X, Y, seed="1"), TypeError, "seed: received '1'"),
+        "check-isa": (
+            lambda m: with_environment("FASTNN_ISA", "sse9", gradient_check, m, X, Y),
+            ValueError,
+            "FASTNN_ISA: .*'sse9'",
+        ),
+        "health-none": (lambda m: m.health(None), TypeError, "x: received None"),
+        "health-one": (lambda m: m.health(X[:1]), ValueError, "x: received 1 sample; expected at least 2"),
+        "health-one-with-y": (
+            lambda m: m.health(X[:1], Y[:1]),
+            ValueError,
+            "x: received 1 sample; expected at least 2",
+        ),
+        "health-x": (lambda m: m.health(X[:, :2]), ValueError, r"'hidden'.*\(12, 2\)"),
+        "health-y": (lambda m: m.health(X, HOT), ValueError, "'output'.*categorical_crossentropy"),
+        "health-y-short": (lambda m: m.health(X, Y[:3]), ValueError, "y: received 3 samples"),
+        "health-weights": (lambda m: m.health(X, Y, HOT), ValueError, "sample_weight: .*one weight"),
+        "health-weights-alone": (lambda m: m.health(X, None, WEIGHTS), ValueError, "sample_weight: .*pass y"),
+        "health-threshold": (lambda m: m.health(X, threshold=1.5), ValueError, "threshold: received 1.5"),
+        "health-threshold-string": (lambda m: m.health(X, threshold="0.1"), TypeError, "threshold: received '0.1'"),
+        "health-isa": (lambda m: with_environment("FASTNN_ISA", "sse9", m.health, X), ValueError, "FASTNN_ISA: "),
         # the process
         "set-threads-0": (lambda m: fastnn.set_num_threads(0), ValueError, "n: received 0"),
         "set-threads-float": (lambda m: fastnn.set_num_threads(2.0), TypeError, "n: received 2.0"),
@@ -703,6 +743,9 @@ WRONG = {
         "unbuilt-input-shape": (lambda m: m.input_shape, ValueError, "input_shape"),
         "unbuilt-output-shape": (lambda m: m.output_shape, ValueError, "not built"),
         "unbuilt-describe": (lambda m: m.describe(), ValueError, "describe.*not built"),
+        "unbuilt-check": (lambda m: gradient_check(m, X, Y + 7), ValueError, "y: .*labels"),
+        "unbuilt-health-one": (lambda m: m.health(X[:1]), ValueError, "at least 2 samples"),
+        "unbuilt-health-y": (lambda m: m.health(X, Y[:3]), ValueError, "y: received 3 samples"),
         "unbuilt-set-weights": (lambda m: m.set_weights([X]), ValueError, "weights of 'small'"),
     },
     "uncompiled model": {
@@ -710,6 +753,8 @@ WRONG = {
         "uncompiled-evaluate": (lambda m: m.evaluate(X, Y), RuntimeError, "'small': .*call model.compile"),
         "uncompiled-train-on-batch": (lambda m: m.train_on_batch(X, Y), RuntimeError, "call model.compile"),
         "uncompiled-test-on-batch": (lambda m: m.test_on_batch(X, Y), RuntimeError, "call model.compile"),
+        "uncompiled-check": (lambda m: gradient_check(m, X, Y), RuntimeError, "'small': .*call model.compile"),
+        "uncompiled-health": (lambda m: m.health(X, Y), RuntimeError, "'small': .*call model.compile"),
         "uncompiled-describe": (lambda m: m.describe(), RuntimeError, "call model.compile"),
     },
     "unbuilt, uncompiled model": {
@@ -719,6 +764,7 @@ WRONG = {
     },
     "empty model": {
         "empty-predict": (lambda m: m.predict(X), ValueError, "no layers"),
+        "empty-health": (lambda m: m.health(X), ValueError, "no layers"),
         "empty-build": (lambda m: m.build((None, 4)), ValueError, "no layers"),
         "empty-pop": (lambda m: m.pop(), ValueError, "without layers"),
         "empty-misfit": (lambda m: m.add(layers.Reshape((3,), input_shape=(4,), name="r")), ValueError, "'r'"),
@@ -836,6 +882,15 @@ def test_one_value_for_the_batch_cannot_be_weighted(compiled):
         made.fit(X, HOT, sample_weight=np.ones(len(X)))
     assert PARTS.fullmatch(str(caught.value)) and state(made) == before
     made.fit(X, HOT, verbose=0)
+
+
+def test_a_model_without_trainable_weights_has_no_gradients_to_check():
+    made = model()
+    made.trainable = False
+    before = state(made)
+    with pytest.raises(ValueError, match="'small': received no trainable weights") as caught:
+        gradient_check(made, X, Y)
+    assert PARTS.fullmatch(str(caught.value)) and state(made) == before
 
 
 def test_a_layer_that_looks_at_values_is_refused():

@@ -338,6 +338,8 @@ class Layer(Configurable):
             if recorder and leaf.shape[:1] != (None,):
                 expected = "an array with the batch (None) as axis 0"
                 raise invalid(argument, leaf, expected, "compute along the other axes only")
+        if recorder:
+            recorder.calls.append((self.name, type(self).__name__, x, y))
         return y
 
     def ensure_built(self, input_shape: Shape) -> None:

@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import config, ops, tree
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, make_executor
@@ -188,6 +190,21 @@ def scalar(argument: str, value: Any) -> Symbolic:
     if not isinstance(value, Symbolic) or value.shape != ():
         raise invalid(argument, show(value), "one number, made with fastnn.ops", "return for example a sum", TypeError)
     return value
+
+
+def loss_values(
+    objective: Objective, program: Program, outputs: dict[str, np.ndarray], counts: np.ndarray
+) -> list[tuple[Goal, np.ndarray]]:
+    """The losses of the outputs that have one, unweighted: a value for each of the batches of so many rows."""
+    found = []
+    for goal in objective.losses:
+        assert goal.loss
+        values = outputs[goal.area("loss")][:, 0].astype(np.float64)
+        if goal.loss.reduction != "sum":
+            number, per_row = loss_count(program, goal.area("loss"))
+            values = values / (number * counts if per_row else number)
+        found.append((goal, values))
+    return found
 
 
 def loss_count(program: Program, name: str) -> tuple[int, bool]:

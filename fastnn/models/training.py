@@ -14,9 +14,10 @@ from ..errors import check_flag, check_integer, check_number, invalid, is_one_of
 from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa, switches
 from ..layers.base import Layer, Structure
 from ..metrics import MeanMetric, Metric
-from ..program import STEP
+from ..program import STEP, Program
 from . import data
 from .data import Samples
+from .health import Health, examine
 from .loop import Exclusive, diagnose
 from .objective import Compiled, Objective, by_output
 from .programs import (
@@ -27,7 +28,7 @@ from .programs import (
     TRAIN,
     compile_program,
     input_areas,
-    loss_count,
+    loss_values,
     output_areas,
     penalty_name,
 )
@@ -465,7 +466,43 @@ class Trainer(Layer):
         """What a prepared program depends on."""
         return self.layers.copy(), Structure.changes, config.floatx(), switches()
 
-    # What is common
+    # Looking at it
+
+    def health(self, x: Any, y: Any = None, sample_weight: Any = None, *, threshold: float = 0.01) -> Health:
+        """Which units are dead or saturated on data, how large activations are, and gradients if there are targets.
+
+        Nothing of the model changes.
+
+        Parameters
+        ----------
+        x : array_like of shape (samples, ...)
+            At least two samples.
+        y, sample_weight : array_like, optional
+            As in `fit`; with targets a compiled model also gets the norms of its gradients.
+        threshold : float, default 0.01
+            A unit is saturated where its derivative is below this part of the activation's largest one.
+
+        Returns
+        -------
+        Health
+            Prints as a table; see `fastnn.models.health.Health` for what it holds and what its words mean.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            As in `fit`; or there is only one sample.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.layers.Dense(3, activation="relu", input_shape=(1,), name="hidden")])
+        >>> model.set_weights([np.array([[1.0, 1.0, 1.0]]), np.array([0.0, -9.0, 9.0])])
+        >>> health = model.health([-2.0, -1.0, 1.0, 2.0])
+        >>> health.layers["hidden"].dead, health.layers["hidden"].active
+        ([1], 0.5)
+        """
+        return examine(self, x, y, sample_weight, threshold)
 
     def describe(self, mode: str = TRAIN, batch_size: int = DEFAULT_BATCH_SIZE) -> str:
         """The plan of a training, evaluation or prediction step as text.
@@ -701,7 +738,6 @@ class Trainer(Layer):
             if source.rows > rows or chunk.arrays is not arrays or turn != kind:
                 rows, arrays, kind = source.rows, chunk.arrays, turn
                 executor = self._executor(turn, rows, arrays, on_nonfinite != "ignore")
-                counted = {goal.name: loss_count(executor.program, goal.area("loss")) for goal in objective.losses}
                 made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
             counts = chunk.counts
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in made}
@@ -723,7 +759,8 @@ class Trainer(Layer):
                 on_nonfinite="skip" if on_nonfinite == "skip" else "raise",
             )
             self._update_in_python(chunk, bound, run.batches)
-            self._accumulate({name: a[: run.batches] for name, a in bound.items()}, counts[: run.batches], counted)
+            done = {name: a[: run.batches] for name, a in bound.items()}
+            self._accumulate(executor.program, done, counts[: run.batches])
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, chunk.arrays, chunk.order, chunk.starts, counts, run.batches)
             logs = self._logs()
@@ -743,22 +780,14 @@ class Trainer(Layer):
                     y_pred = bound[goal.area(PREDICTIONS)][start : start + rows]
                     metric.update_state(y_true, y_pred, *(() if weights is None else (weights[batch],)))
 
-    def _accumulate(
-        self, outputs: dict[str, np.ndarray], counts: np.ndarray, counted: dict[str, tuple[int, bool]]
-    ) -> None:
+    def _accumulate(self, program: Program, outputs: dict[str, np.ndarray], counts: np.ndarray) -> None:
         """Take the sums of a chunk of batches into losses and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
         values = np.zeros(len(counts))
-        for goal in objective.losses:
-            assert goal.loss
-            number, per_row = counted[goal.name]
-            value = outputs[goal.area("loss")][:, 0].astype(np.float64)
-            if goal.loss.reduction != "sum":
-                value = value / (number * counts if per_row else number)
+        for goal, value in loss_values(objective, program, outputs, counts):
             if len(objective.losses) > 1:
-                part = self._loss_parts.get(goal.name, 0.0)
-                self._loss_parts[goal.name] = in_order(part, value * counts)
+                self._loss_parts[goal.name] = in_order(self._loss_parts.get(goal.name, 0.0), value * counts)
             values += value if goal.weight == 1 else value * goal.weight
         i = 0
         while penalty_name(i) in outputs:
