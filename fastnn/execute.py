@@ -223,12 +223,12 @@ def make_forks_safe() -> None:
         os.register_at_fork(before=prepare, after_in_parent=creating.release, after_in_child=creating.release)
 
 
-def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-    """`fastnn.ops.philox.permutation`, in C."""
+def permutation(n: int, seed: int, epoch: int, memory: np.ndarray | None = None) -> np.ndarray:
+    """`fastnn.ops.philox.permutation`, in C; in the first row of `memory`, int64 of shape (2, n), if it is given."""
     if n >= philox.WORD:
         return philox.permutation(n, seed, epoch)
-    order = np.empty(n, np.int64)
-    _native.permutation(order, np.empty(n, np.uint64), seed, philox.PERMUTATION_STREAM, epoch % philox.WORD)
+    order, scratch = np.empty((2, n), np.int64) if memory is None else memory
+    _native.permutation(order, scratch.view(np.uint64), seed, philox.PERMUTATION_STREAM, epoch % philox.WORD)
     return order
 
 

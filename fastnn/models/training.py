@@ -239,9 +239,10 @@ class Trainer(Layer):
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
+            memory = np.empty((2, samples), np.int64)  # for one order after the other: new memory takes as long as sorting
             for epoch in range(initial_epoch, epochs):
                 called.on_epoch_begin(epoch)
-                order = permutation(samples, config.seed(), epoch) if shuffle else np.arange(samples)
+                order = permutation(samples, config.seed(), epoch, memory) if shuffle else np.arange(samples)
                 for done, logs in self._run(executor, train, order, batch_size, called, TRAIN, on_nonfinite):
                     called.progress(done, logs)
                     if self.stop_training:
