@@ -17,7 +17,7 @@ from ..metrics import MeanMetric, Metric
 from ..metrics import get as get_metric
 from ..program import STEP
 from . import data
-from .loop import Exclusive, chunks, diagnose
+from .loop import Exclusive, Pace, chunks, diagnose
 from .programs import EVALUATE, PREDICT, PREDICTIONS, TRAIN, Objective, compile_program, loss_count, penalty_name
 
 DEFAULT_BATCH_SIZE = 32
@@ -239,11 +239,14 @@ class Trainer(Layer):
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
-            memory = np.empty((2, samples), np.int64)  # for one order after the other: new memory takes as long as sorting
+            pace = Pace()
+            memory = np.empty(
+                (2, samples), np.int64
+            )  # for one order after the other: new memory takes as long as sorting
             for epoch in range(initial_epoch, epochs):
                 called.on_epoch_begin(epoch)
                 order = permutation(samples, config.seed(), epoch, memory) if shuffle else np.arange(samples)
-                for done, logs in self._run(executor, train, order, batch_size, called, TRAIN, on_nonfinite):
+                for done, logs in self._run(executor, train, order, batch_size, called, TRAIN, on_nonfinite, pace):
                     called.progress(done, logs)
                     if self.stop_training:
                         break
@@ -393,7 +396,7 @@ class Trainer(Layer):
             result = np.empty((samples, *self.output_shape[1:]), config.floatx())
             called.on_predict_begin()
             batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
-            for first, last, starts, counts in chunks(samples, batch_size, batch_hooks):
+            for first, last, starts, counts in chunks(samples, batch_size, None if batch_hooks else Pace()):
                 if batch_hooks:
                     called.on_predict_batch_begin(first // batch_size)
                 rows = data.contiguous(x[first:last], config.floatx())
@@ -586,8 +589,12 @@ class Trainer(Layer):
         called: CallbackList | None,
         mode: str,
         on_nonfinite: str = "raise",
+        pace: Pace | None = None,
     ) -> Iterator[tuple[int, dict[str, float]]]:
-        """Run one epoch; after each chunk yields the number of batches done and the running logs."""
+        """Run one epoch; after each chunk yields the number of batches done and the running logs.
+
+        The pace of the epoch before saves finding it anew.
+        """
         self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
@@ -595,7 +602,7 @@ class Trainer(Layer):
         outputs = [area for area in executor.program.areas if area.kind == STEP and area.name != "learning rate"]
         order, count = np.ascontiguousarray(order, np.int64), loss_count(executor.program)
         in_python = self._objective.in_python if self._objective else []
-        for first, last, starts, counts in chunks(len(order), batch_size, batch_hooks):
+        for first, last, starts, counts in chunks(len(order), batch_size, None if batch_hooks else pace or Pace()):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(first // batch_size)
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in outputs}
