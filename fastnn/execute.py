@@ -157,8 +157,9 @@ def limits(isa: str) -> Limits:
 
 def team_size() -> int:
     """Threads a run asks for: the configured number, less where OpenMP was limited."""
-    threads, limit = config.num_threads(), _native.max_threads()
-    if limit != OPENMP_THREADS_AT_IMPORT or not config.explicit_threads():  # threadpoolctl or omp_set_num_threads
+    explicit, limit = config.explicit_threads(), _native.max_threads()
+    threads = explicit or config.default_threads()
+    if limit != OPENMP_THREADS_AT_IMPORT or not explicit:  # threadpoolctl or omp_set_num_threads
         threads = min(threads, limit)
     return threads if _native.has_openmp() else 1
 
