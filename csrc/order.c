@@ -29,10 +29,14 @@ static void random_group(uint32_t out[GROUP], uint32_t group, uint32_t row, uint
         out[i] = w[i / COUNTERS][i % COUNTERS];
 }
 
-/* Items are a key and a number: three digits sort by the key. */
-enum { KEY = 32, DIGITS = 3, DIGIT_BITS = 11, DIGIT_VALUES = 1 << DIGIT_BITS };
+/* Items are a key and a number: two digits sort by how the key begins, which leaves few items to be put right. */
+enum { KEY = 32, DIGITS = 2, DIGIT_BITS = 11, DIGIT_VALUES = 1 << DIGIT_BITS };
 
-static uint64_t digit(uint64_t item, int number) { return item >> (KEY + number * DIGIT_BITS) & (DIGIT_VALUES - 1); }
+/* The last digit is number 0. */
+static uint64_t digit(uint64_t item, int number)
+{
+    return item >> (64 - (DIGITS - number) * DIGIT_BITS) & (DIGIT_VALUES - 1);
+}
 
 /* `to` = the n items of `from` in the order of a digit, of which each value occurs `counts` times; items with equal
  * digits in the order they had. */
@@ -71,17 +75,17 @@ void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed
     }
     sort_by_digit(items, scratch, n, 0, counts[0]);
     sort_by_digit(scratch, items, n, 1, counts[1]);
-    sort_by_digit(items, scratch, n, 2, counts[2]);
-    for (int64_t i = 1; i < n; i++) { /* the few items with equal keys */
-        const uint64_t item = scratch[i];
+    for (int64_t i = 1; i < n; i++) { /* those that begin with the same digits */
+        const uint64_t item = items[i], key = item >> KEY;
         int64_t at = i;
-        while (at > 0 && scratch[at - 1] >> KEY == item >> KEY
-               && more_of_key(scratch[at - 1], seed, stream, epoch) > more_of_key(item, seed, stream, epoch)) {
-            scratch[at] = scratch[at - 1];
-            at--;
+        for (; at > 0 && items[at - 1] >> KEY >= key; at--) {
+            if (items[at - 1] >> KEY == key
+                && more_of_key(items[at - 1], seed, stream, epoch) <= more_of_key(item, seed, stream, epoch))
+                break;
+            items[at] = items[at - 1];
         }
-        scratch[at] = item;
+        items[at] = item;
     }
     for (int64_t i = 0; i < n; i++)
-        order[i] = (int64_t)(uint32_t)scratch[i];
+        order[i] = (int64_t)(uint32_t)items[i];
 }

@@ -157,8 +157,9 @@ def limits(isa: str) -> Limits:
 
 def team_size() -> int:
     """Threads a run asks for: the configured number, less where OpenMP was limited."""
-    threads, limit = config.num_threads(), _native.max_threads()
-    if limit != OPENMP_THREADS_AT_IMPORT or not config.explicit_threads():  # threadpoolctl or omp_set_num_threads
+    explicit, limit = config.explicit_threads(), _native.max_threads()
+    threads = explicit or config.default_threads()
+    if limit != OPENMP_THREADS_AT_IMPORT or not explicit:  # threadpoolctl or omp_set_num_threads
         threads = min(threads, limit)
     return threads if _native.has_openmp() else 1
 
@@ -223,12 +224,12 @@ def make_forks_safe() -> None:
         os.register_at_fork(before=prepare, after_in_parent=creating.release, after_in_child=creating.release)
 
 
-def permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-    """`fastnn.ops.philox.permutation`, in C."""
+def permutation(n: int, seed: int, epoch: int, memory: np.ndarray | None = None) -> np.ndarray:
+    """`fastnn.ops.philox.permutation`, in C; in the first row of `memory`, int64 of shape (2, n), if it is given."""
     if n >= philox.WORD:
         return philox.permutation(n, seed, epoch)
-    order = np.empty(n, np.int64)
-    _native.permutation(order, np.empty(n, np.uint64), seed, philox.PERMUTATION_STREAM, epoch % philox.WORD)
+    order, scratch = np.empty((2, n), np.int64) if memory is None else memory
+    _native.permutation(order, scratch.view(np.uint64), seed, philox.PERMUTATION_STREAM, epoch % philox.WORD)
     return order
 
 
@@ -697,10 +698,10 @@ class NumpyExecutor:
         return array.astype(self.dtype, copy=False) if array.dtype == np.float32 else array
 
 
-def make_executor(recorder: Recorder, name: str) -> NativeExecutor | NumpyExecutor:
-    """Plan what was recorded and make it ready to run: in C, or with NumPy for float64."""
+def make_executor(recorder: Recorder, name: str, in_numpy: bool = False) -> NativeExecutor | NumpyExecutor:
+    """Plan what was recorded and make it ready to run: in C, or with NumPy, as float64 is always."""
     recorded = recorder.program()
-    in_numpy = recorder.dtype == "float64"
+    in_numpy = in_numpy or recorder.dtype == "float64"
     force, single = config.force_threads(), in_numpy or config.debug() >= CHECK_STEPS
     program = plan(recorded, force, single or any(step.in_python for step in recorded.steps))
     if config.debug():

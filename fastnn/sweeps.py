@@ -21,6 +21,7 @@ from .program import DATA, LOCAL, Buffer, Program, Step, Sweep
 # Costs count operations and bytes, which weigh about the same; one core does some fifty thousand per microsecond.
 SHARED_PHASE_COST = 150_000  # a cheaper phase is done sooner by one thread than by several that have to meet
 SERIAL_STEP_COST = 400_000  # a step that cannot be cut by rows and is cheaper than this is left to one thread
+SERIAL_UPDATE_COST, SERIAL_UPDATE_SHARE = 800_000, 2 / 3  # of one variable, and of its phase: see `left_to_leader`
 
 WHOLE_BYTES = 3 << 18  # larger arrays are not read whole by each thread: they would not stay in its cache
 BLOCK_BYTES = 192 << 10  # of all arrays that a sweep goes through on one block of rows: they stay in the cache
@@ -120,6 +121,28 @@ def step_cost(program: Program, step: Step) -> float:
 def left_to_one(program: Program, step: Step, force_threads: bool) -> bool:
     """Whether one thread does a step alone if it cannot be cut by rows."""
     return OPS[step.op].serial or (not force_threads and step_cost(program, step) < SERIAL_STEP_COST)
+
+
+def left_to_leader(group: "Group", cost: float, phase_cost: float, force_threads: bool) -> bool:
+    """Whether one thread does a sweep alone.
+
+    Threads that share the update of a kernel all read what the other ones have written of the batch. Where the update
+    is cheap, that costs more than the work, and they share the variables instead.
+    """
+    if group.serial or not group.update or not group.shape or force_threads:
+        return group.serial
+    return cost < SERIAL_UPDATE_COST and cost < SERIAL_UPDATE_SHARE * phase_cost
+
+
+def leaders(costs: dict[int, float]) -> dict[int, int]:
+    """The threads that do sweeps of these costs alone: as much for the even as for the odd ones, which may be two."""
+    found: dict[int, int] = {}
+    loads, counts = [0.0, 0.0], [0, 0]
+    for sweep, cost in sorted(costs.items(), key=lambda item: -item[1]):
+        odd = loads.index(min(loads))
+        found[sweep] = 2 * counts[odd] + odd
+        loads[odd], counts[odd] = loads[odd] + cost, counts[odd] + 1
+    return found
 
 
 def defer(program: Program) -> None:
@@ -243,22 +266,24 @@ def make_sweeps(program: Program, stepwise: bool, force_threads: bool) -> list[i
     groups = (one_by_one if stepwise else schedule)(program, force_threads)
     steps, phases = program.steps, []
     program.steps, program.sweeps = [], []
-    leader, alone, updating = 0, True, False
+    alone, updating = True, False
     for phase, members in itertools.groupby(groups, key=lambda group: group.phase):
         parts = list(members)
-        cost = sum(step_cost(program, steps[n]) for group in parts for n in group.steps)
+        costs = [sum(step_cost(program, steps[n]) for n in group.steps) for group in parts]
+        cost = sum(costs)
         small = not force_threads and cost < SHARED_PHASE_COST
         # All threads read behind a barrier whether there is an update; else those of a small phase follow one another.
         begins = not updating and any(group.update for group in parts)
         meet = bool(program.sweeps) and (begins or not (alone and small))
-        for group in parts:
+        serial = [small or left_to_leader(group, costs[i], cost, force_threads) for i, group in enumerate(parts)]
+        leading = leaders({i: costs[i] for i in range(len(parts)) if serial[i] and not small})
+        for i, group in enumerate(parts):
             own = [steps[n] for n in group.steps]
-            serial = small or group.serial
             shape = () if small else group.shape
-            program.sweeps.append(Sweep(len(own), shape, 0, meet, serial, 0 if small else leader, group.update))
+            program.sweeps.append(Sweep(len(own), shape, 0, meet, serial[i], leading.get(i, 0), group.update))
             program.steps += own
             phases += [phase] * len(own)
-            leader, meet = leader + (serial and not small), False
+            meet = False
         alone, updating = small, updating or begins
     return phases
 

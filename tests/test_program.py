@@ -376,6 +376,16 @@ def test_small_sweeps_of_a_phase_are_left_to_different_threads():
     assert leaders == [0, 1, 2]
 
 
+def test_threads_share_the_variables_of_a_small_network_rather_than_each_of_them():
+    model = fastnn.Sequential([Dense(46, "relu", input_shape=(10,)), Dense(46, "relu"), Dense(10)])
+    model.compile("adam", "mse")
+    model.fit(np.zeros((128, 10)), np.zeros((128, 10)), batch_size=128, verbose=0)
+    (executor,) = model._executors.values()
+    updates = [s for s in executor.program.sweeps if s.update]
+    assert all(s.serial for s in updates)
+    assert [s.leader % 2 for s in updates if s.shape] == [1, 0, 1]
+
+
 def test_threads_meet_before_memory_that_a_view_shows_is_used_again(recorder):
     """The view begins at the end of what it shows, and the next step writes at the beginning."""
     with recorder:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,29 +18,41 @@ from ..program import ROWS, STEP
 CHUNK_SECONDS = 0.03
 
 
-def chunks(samples: int, batch_size: int, single: bool) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Cut the batches of an epoch into chunks of about `CHUNK_SECONDS`.
+@dataclass
+class Pace:
+    """How many batches the next chunk has: so many as fit into `CHUNK_SECONDS`, by what the last ones took."""
+
+    batches: int = 1
+
+    def note(self, batches: int, seconds: float) -> None:
+        """Take notice of a chunk."""
+        self.batches = max(1, min(4 * self.batches, int(batches * CHUNK_SECONDS / max(seconds, 1e-6))))
+
+
+class Fixed(Pace):
+    """As many batches in each chunk as one says."""
+
+    def note(self, batches: int, seconds: float) -> None:
+        pass
+
+
+def chunks(samples: int, batch_size: int, pace: Pace) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Cut the batches of an epoch into chunks.
 
     Yields first and last row of the chunk, and per batch the start within it and the row count.
-    The size adapts to the time the caller took for the chunk before; results do not depend on it.
+    The pace adapts to the time the caller took for the chunks before; results do not depend on it.
     """
-    batches, first, size = -(-samples // batch_size), 0, 1
+    batches, first = -(-samples // batch_size), 0
     while first < batches:
-        size = 1 if single else min(size, batches - first)
+        size = min(pace.batches, batches - first)
         starts = np.arange(size, dtype=np.int64) * batch_size
         low = first * batch_size
         high = min((first + size) * batch_size, samples)
         counts = np.minimum(batch_size, high - low - starts)
         began = time.perf_counter()
         yield low, high, starts, counts
-        seconds = max(time.perf_counter() - began, 1e-6)
+        pace.note(size, time.perf_counter() - began)
         first += size
-        size = next_size(size, seconds)
-
-
-def next_size(size: int, seconds: float) -> int:
-    """How many batches the next chunk has, after one of `size` took some time."""
-    return max(1, min(4 * size, int(size * CHUNK_SECONDS / seconds)))
 
 
 def diagnose(

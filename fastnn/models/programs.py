@@ -36,6 +36,7 @@ def compile_program(
     objective: Objective | None = None,
     weighted: Collection[str] = (),
     checked: bool = True,
+    in_numpy: bool = False,
 ) -> NativeExecutor | NumpyExecutor:
     """Record, plan and make ready to run.
 
@@ -54,11 +55,12 @@ def compile_program(
         Names of the arrays of sample weights that there are.
     checked : bool
         Whether updates wait for the proof that everything is finite.
+    in_numpy : bool
+        Whether to run with NumpyExecutor, as float64 does always.
 
     Returns
     -------
     NativeExecutor or NumpyExecutor
-        The latter for float64.
     """
     dtype, shapes = config.floatx(), tree.shape_leaves(model.input_shape)
     with Recorder(rows, dtype) as recorder:
@@ -70,7 +72,7 @@ def compile_program(
             assert objective is not None
             dtypes = [dtype] * len(shapes) if x_dtypes is None else x_dtypes
             record_objective(recorder, model, mode, dtypes, objective, weighted, checked)
-    executor = make_executor(recorder, f"{mode} {model.name}")
+    executor = make_executor(recorder, f"{mode} {model.name}", in_numpy)
     recorder.forget()
     return executor
 

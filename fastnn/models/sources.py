@@ -44,6 +44,11 @@ class Chunk:
         """Rows of the largest batch."""
         return int(self.counts.max())
 
+    @property
+    def last(self) -> int:
+        """Number of the last batch."""
+        return self.batch + len(self.counts) - 1
+
     def part(self, first: int, count: int) -> "Chunk":
         """Some of the batches."""
         begin, batches = self.starts[first], slice(first, first + count)
@@ -89,27 +94,37 @@ class ArraySource:
         self.all, self.steps = -(-samples // batch_size), steps
         self.batches = steps or self.all
         self._passes = self._done = 0
+        self._pace = loop.Pace()  # of one epoch to the next
+        self._memory: np.ndarray | None = None  # of an order; new memory would take as long as sorting
 
     def reset(self) -> None:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
-    def epoch(self, number: int, single: bool) -> Iterator[Chunk]:
-        """The batches of an epoch, `single` ones or as many at once as take some time together."""
+    def epoch(self, number: int, at_once: int | None = None) -> Iterator[Chunk]:
+        """The batches of an epoch, so many at once, by default as many as take some time together."""
         if self.steps is None:
             self._passes, self._done = number, 0
-        order = permutation(self.samples, config.seed(), self._passes) if self.shuffle else np.arange(self.samples)
+        order = self._order()
         begin, size = self._done, self.batch_size
         end = min(begin + self.batches, self.all)
         self._done = end
         if end == self.all:
             self._passes, self._done = self._passes + 1, 0
         samples = min(end * size, self.samples) - begin * size
-        order = np.ascontiguousarray(order[begin * size :], np.int64)
-        for low, _, starts, counts in loop.chunks(samples, size, single):
+        order, pace = order[begin * size :], self._pace if at_once is None else loop.Fixed(at_once)
+        for low, _, starts, counts in loop.chunks(samples, size, pace):
             yield Chunk(self.arrays, order[low:], starts, counts, low // size)
         if end - begin < self.batches:
             warn_of_end()
+
+    def _order(self) -> np.ndarray:
+        """The order of all samples in the present pass."""
+        if not self.shuffle:
+            return np.arange(self.samples, dtype=np.int64)
+        if self._memory is None:
+            self._memory = np.empty((2, self.samples), np.int64)
+        return permutation(self.samples, config.seed(), self._passes, self._memory)
 
 
 class StreamSource:
@@ -137,7 +152,7 @@ class StreamSource:
         self.samples, self.batch_size = None, None
         self.rows = 0
         self.batches = steps or length_of(stream)
-        self._passes = 0
+        self._passes, self._pace = 0, loop.Pace()
         self._rest: Iterator[Any] | None = None  # of the pass that is not at its end
         self._first: list[tuple[dict[str, np.ndarray], int]] = []
         self._first.append(self._next(self._begin()))
@@ -168,27 +183,28 @@ class StreamSource:
         if not self._first:
             self._rest = None
 
-    def epoch(self, number: int, single: bool) -> Iterator[Chunk]:
-        """The batches of an epoch, `single` ones or as many at once as take some time together."""
-        rest, done, size, ended = self._begin(), 0, 1, False
+    def epoch(self, number: int, at_once: int | None = None) -> Iterator[Chunk]:
+        """The batches of an epoch, so many at once, by default as many as take some time together."""
+        rest, done, ended = self._begin(), 0, False
+        pace = self._pace if at_once is None else loop.Fixed(at_once)
         while not ended and (self.steps is None or done < self.steps):
             parts: list[tuple[dict[str, np.ndarray], int]] = []
             began = time.perf_counter()
-            while len(parts) < min(size, self.steps - done if self.steps else size):
+            while len(parts) < min(pace.batches, self.steps - done if self.steps else pace.batches):
                 try:
                     parts.append(self._next(rest))
                 except StopIteration:
                     ended = True
                     break
-                if time.perf_counter() - began > loop.CHUNK_SECONDS:  # batches come slowly: train on what there is
-                    break
+                if at_once is None and time.perf_counter() - began > loop.CHUNK_SECONDS:
+                    break  # batches come slowly: go on with what there is
             if parts:
                 chunk = joined(parts, done)
                 self.rows = max(self.rows, chunk.rows)
                 began = time.perf_counter()
                 yield chunk
                 done += len(parts)
-                size = 1 if single else loop.next_size(len(parts), time.perf_counter() - began)
+                pace.note(len(parts), time.perf_counter() - began)
         if ended and self.steps is not None and done < self.steps:
             warn_of_end()
         if ended and self.steps is None:

@@ -49,7 +49,7 @@ class Trainer(Layer):
         super().__init__(name=name, trainable=trainable)
         self.optimizer: Any = None
         self.loss: Any = None
-        self.stop_training = False
+        self.stop_training, self.run_eagerly, self.steps_per_execution = False, False, 1
         self.history: History | None = None
         self._compiled: Compiled | None = None
         self._objective: Objective | None = None
@@ -87,7 +87,13 @@ class Trainer(Layer):
             Reported unweighted. For several outputs a list or a dict of such lists.
         weighted_metrics : list, optional
             Reported with the sample weights.
-        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+        run_eagerly : bool, default False
+            Compute with NumPy, batch by batch, the layers' ``call()`` anew for each: slow, to look into a model with
+            prints or a debugger.
+        steps_per_execution : int, default 1
+            The hooks of callbacks for batches are called once per so many batches. Without such hooks many batches run
+            at once in any case.
+        jit_compile, auto_scale_loss
             How Keras executes; only its defaults are accepted.
 
         Examples
@@ -96,8 +102,8 @@ class Trainer(Layer):
         >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
         >>> model.compile("sgd", "mse", metrics=["mae"])
         """
-        not_provided(False, run_eagerly=run_eagerly)
-        not_provided(1, steps_per_execution=steps_per_execution)
+        run_eagerly = check_flag("run_eagerly", run_eagerly)
+        steps_per_execution = whole("steps_per_execution", steps_per_execution, 1)
         not_provided("auto", jit_compile=jit_compile)
         not_provided(True, auto_scale_loss=auto_scale_loss)
         made = Compiled(optimizers.get(optimizer), loss, loss_weights, metrics, weighted_metrics)
@@ -105,6 +111,7 @@ class Trainer(Layer):
             made.check(self.output_names)
         self._compiled = made
         self.optimizer, self.loss = made.optimizer, made.loss
+        self.run_eagerly, self.steps_per_execution = run_eagerly, steps_per_execution
         self._changed()
 
     def _changed(self) -> None:
@@ -412,10 +419,10 @@ class Trainer(Layer):
             results: list[list[np.ndarray]] = []
             called.on_predict_begin()
             batch_hooks = called.overrides(("on_predict_batch_begin", "on_predict_batch_end"))
-            for chunk in source.epoch(0, batch_hooks):
+            for chunk in source.epoch(0, self._at_once(batch_hooks)):
                 if batch_hooks:
                     called.on_predict_batch_begin(chunk.batch)
-                if chunk.rows > executor.program.rows:
+                if chunk.rows > executor.program.rows or self.run_eagerly:
                     executor = self._executor(PREDICT, plan_rows(chunk.rows), None)
                 low, high = chunk.span
                 x = {name: data.contiguous(chunk.arrays[name][low:high], config.floatx()) for name in inputs}
@@ -423,7 +430,7 @@ class Trainer(Layer):
                 executor.run(x | dict(zip(outputs, made, strict=True)), chunk.starts, chunk.counts)
                 results.append(made)
                 if batch_hooks:
-                    called.on_predict_batch_end(chunk.batch, {"outputs": tree.shape_pack(self.output_shape, made)})
+                    called.on_predict_batch_end(chunk.last, {"outputs": tree.shape_pack(self.output_shape, made)})
                 called.progress(chunk.batch + len(chunk.counts), {})
             called.on_predict_end()
             self._print_timings(PREDICT)
@@ -709,12 +716,11 @@ class Trainer(Layer):
             config.force_threads(),
             config.debug(),
         )
-        executor = self._executors.get(key)
-        if executor is None:
-            executor = self._executors[key] = compile_program(
-                self, mode, rows, x_dtypes, self._objective, weighted, checked
-            )
-        return executor
+        made: dict[Any, Executor] = {} if self.run_eagerly else self._executors
+        if key not in made:
+            given = rows, x_dtypes, self._objective, weighted, checked, self.run_eagerly
+            made[key] = compile_program(self, mode, *given)
+        return made[key]
 
     def _run(
         self,
@@ -725,17 +731,18 @@ class Trainer(Layer):
         on_nonfinite: str = "raise",
     ) -> Iterator[tuple[int, dict[str, float]]]:
         """Run one epoch; after each chunk yields the number of batches done and the running logs."""
-        self._executor(mode, source.rows, source.arrays, on_nonfinite != "ignore")  # an error changes nothing
+        if not self.run_eagerly:
+            self._executor(mode, source.rows, source.arrays, on_nonfinite != "ignore")  # an error changes nothing
         self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
         rows, arrays, kind = 0, None, ""
-        for chunk, turn in turns(source.epoch(epoch, batch_hooks), mode, optimizer):
+        for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks)), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
-            if source.rows > rows or chunk.arrays is not arrays or turn != kind:
+            if source.rows > rows or chunk.arrays is not arrays or turn != kind or self.run_eagerly:
                 rows, arrays, kind = source.rows, chunk.arrays, turn
                 executor = self._executor(turn, rows, arrays, on_nonfinite != "ignore")
                 made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
@@ -765,8 +772,12 @@ class Trainer(Layer):
                 raise diagnose(executor, optimizer, chunk.arrays, chunk.order, chunk.starts, counts, run.batches)
             logs = self._logs()
             if batch_hooks:
-                getattr(called, f"on_{hook}_batch_end")(chunk.batch, logs)
+                getattr(called, f"on_{hook}_batch_end")(chunk.last, logs)
             yield chunk.batch + len(counts), logs
+
+    def _at_once(self, batch_hooks: bool) -> int | None:
+        """Batches that run at once; None for as many as take some time together."""
+        return 1 if self.run_eagerly else self.steps_per_execution if batch_hooks else None
 
     def _update_in_python(self, chunk: Chunk, bound: dict[str, np.ndarray], batches: int) -> None:
         """Give the metrics in Python the batches that were run."""
