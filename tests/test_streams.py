@@ -343,6 +343,21 @@ def test_tables_are_arrays_or_inputs_by_name():
     np.testing.assert_array_equal(model.predict(table)[:, 0], X[:, 3] - X[:, 7])
 
 
+def test_the_columns_of_a_table_are_kept():
+    """They have to come again in the same order; arrays have no names."""
+    table = Table(**{f"f{i}": X[:, i] for i in range(20)})
+    model = small_net()
+    model.fit(table, Y, verbose=0)
+    assert model.feature_names == table.columns
+    assert model.predict(table).tobytes() == model.predict(X).tobytes()
+    before = state(model)
+    turned = Table(**{name: table[name] for name in reversed(table.columns)})
+    for call in (model.predict, lambda x: model.fit(x, Y, verbose=0), lambda x: model.evaluate(x, Y, verbose=0)):
+        with pytest.raises(ValueError, match=r"x: received a table with columns .*'f19'.*expected .*'f0'"):
+            call(turned)
+    assert state(model) == before
+
+
 def test_frames_of_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=[f"f{i}" for i in range(20)])

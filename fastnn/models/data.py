@@ -81,6 +81,12 @@ def parts(argument: str, value: Any, names: list[str], noun: str) -> list[Any]:
     return found
 
 
+def column_names(value: Any) -> list[str] | None:
+    """The names of the columns of a table; None for what has no columns."""
+    names = getattr(value, "columns", None)
+    return None if names is None else [str(name) for name in names]
+
+
 def structure(value: Any) -> Any:
     """The data of a model that has no inputs yet: a dict, or a list of arrays, is several of them."""
     if isinstance(value, Mapping):

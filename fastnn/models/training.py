@@ -51,6 +51,7 @@ class Trainer(Layer):
         self.loss: Any = None
         self.stop_training, self.run_eagerly, self.steps_per_execution = False, False, 1
         self.history: History | None = None
+        self.feature_names: list[str] | None = None  # columns of the table that was trained on
         self._compiled: Compiled | None = None
         self._objective: Objective | None = None
         self._executors: dict[Any, Executor] = {}
@@ -158,8 +159,9 @@ class Trainer(Layer):
         Parameters
         ----------
         x : array_like of shape (samples, ...), a list or dict of them, or a stream of batches
-            Any layout and numeric dtype; uint8 stays as it is and is converted batch by batch. A list for the inputs
-            of a model in their order, a dict (or a table with named columns) by their names. A stream is a generator,
+            Any layout and numeric dtype; uint8 stays as it is and is converted batch by batch. A table with named
+            columns is an array; later ones must have the same columns. A list is for the inputs of a model in their
+            order, a dict (or a table) for them by their names. A stream is a generator,
             a `fastnn.utils.PyDataset`, or anything else that gives ``(x, y)`` or ``(x, y, sample_weight)``, such as
             a ``DataLoader``; targets and weights are then in it.
         y : array_like, or a list or dict of them
@@ -244,6 +246,8 @@ class Trainer(Layer):
                     (x, y, sample_weight), batch_size, class_weight=class_weight, shuffle=shuffle, steps=steps
                 )
             self._executor(TRAIN, source.rows, source.arrays, on_nonfinite != "ignore")
+            if len(self.input_names) == 1:
+                self.feature_names = data.column_names(x) or self.feature_names
             tested: Source | None = None
             if validation is not None:
                 tested = self._arrays(validation, validation_batch_size or batch_size, steps=validation_steps)
@@ -577,6 +581,10 @@ class Trainer(Layer):
             first = tree.map_structure(lambda part: data.features(argument, part, None), data.structure(x))
             self.build(tree.shapes_of(first))
         names, shapes = self.input_names, tree.shape_leaves(self.input_shape)
+        columns = data.column_names(x) if len(names) == 1 else None
+        if columns is not None and self.feature_names not in (None, columns):
+            fix = "select the columns by these names, in this order"
+            raise invalid(argument, f"a table with columns {show(columns)}", f"{show(self.feature_names)}", fix)
         found = []
         for name, part, shape in zip(names, data.parts(argument, x, names, "input"), shapes, strict=True):
             label = f"layer {self.layers[0].name!r}" if len(names) == 1 else f"input {name!r}"
@@ -623,7 +631,11 @@ class Trainer(Layer):
         """
         optimizer, compiled = self.optimizer, self._compiled
         steps = optimizer and optimizer.iterations
-        names = ("built", "build_shape", *(("_objective", "history", "stop_training") if training else ()))
+        names = (
+            "built",
+            "build_shape",
+            *(("_objective", "history", "stop_training", "feature_names") if training else ()),
+        )
         kept = [(self, name, getattr(self, name)) for name in names]
         if training:
             kept.append((optimizer, "_slots", dict(optimizer._slots)))
