@@ -142,7 +142,7 @@ FUNCTIONS = {
 ELSEWHERE = {"NonFiniteError", "threads"}  # raised, not called; in METHODS
 HELPERS = {  # of other modules, though their names have no underscore
     "callbacks": "check_count check_verbose",
-    "initializers": "check_dtype check_shape finite normal_quantile",
+    "initializers": "check_dtype check_shape finite",
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
     "optimizers": "fraction positive",

@@ -17,6 +17,7 @@ from .table import find_recorder, op, together
 
 __all__ = [
     "broadcast_like",
+    "broadcast_to",
     "concatenate",
     "copy",
     "expand_dims",
@@ -385,6 +386,32 @@ def repeated_shape(x, like):
 def broadcast_like(x, like):
     """`x` repeated to the shape of `like`."""
     return np.broadcast_to(x, like.shape)
+
+
+@op(
+    **columns,
+    name="broadcast_to",
+    shape=lambda x, shape: repeated_shape(x, tuple(None if n == -1 else n for n in shape)),
+    grad=lambda step, dy: [dy],
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, 1, width)),), {"shape": (rows, 3, width)}),
+    view=lambda ins, out, *, shape: broadcast(ins[0], out),
+)
+def broadcast_to_row(x, *, shape):
+    """See `broadcast_to`."""
+    return np.broadcast_to(x, tuple(len(x) if n == -1 else n for n in shape))
+
+
+def broadcast_to(x, shape):
+    """`x` repeated to a shape; of a batch the first size is -1.
+
+    Examples
+    --------
+    >>> broadcast_to(np.array([[1.0], [2.0]]), (2, 3))
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    x = array(x)
+    return broadcast_to_row(x, shape=checked_shape(x, shape))
 
 
 # Concatenation
