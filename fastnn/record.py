@@ -103,6 +103,7 @@ class Recorder:
         self.buffers: list[Buffer] = []
         self.areas: list[Area] = []
         self.variables: list[Variable] = []
+        self.losses: list[tuple[Any, Symbolic]] = []  # what layers added to the loss, each with its layer
         self._known: dict[int, Symbolic] = {}
         self._label = ""
         self._updating = 0
@@ -118,6 +119,7 @@ class Recorder:
     def forget(self) -> None:
         """Let go of the symbols, which refer to the recorder: in a circle its variables would outlive their model."""
         self.tape.clear()
+        self.losses.clear()
         self._known.clear()
 
     # Inputs and outputs

@@ -55,7 +55,10 @@ class Model(Trainer):
         """
         if isinstance(x, Symbolic) or (training is not None and check_flag("training", training)):
             return super().__call__(x, training)
-        return self.predict_on_batch(x)
+        y = self.predict_on_batch(x)
+        if self.adds_losses:  # programs for predictions leave none behind; NumPy does
+            super().__call__(self._features(x), False)
+        return y
 
     def _parts(self) -> list[Layer | Variable]:
         return [*self.layers]

@@ -79,6 +79,7 @@ def compile_program(
     with Recorder(rows, dtype) as recorder:
         if mode == PREDICT:
             recorder.output(predictions(model, recorder.rows_input("x", input_shape[1:]), False), "y")
+            model.adds_losses = bool(recorder.losses)
         else:
             assert objective is not None
             record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)
@@ -112,6 +113,7 @@ def record_objective(
     values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
     recorder.output(ops.weighted_sum(values, weights), "loss", STEP)
     penalties = [scalar(f"regularizer of {v.path!r}", r(recorder.variable(v))) for r, v in model.penalties]
+    penalties += [loss for _, loss in recorder.losses]
     for metrics, metric_weights in ((objective.metrics, None), (objective.weighted_metrics, weights)):
         for metric in metrics:
             if not isinstance(metric, MeanMetric):

@@ -13,7 +13,7 @@ from .dense import chain_bound, dense_grad_input, dense_grad_kernel, rows_of_fir
 from .layout import count, cut, every_vector
 from .reduce import mean, sum
 from .shape import expand_dims
-from .table import EPSILON, TINY, op
+from .table import TINY, op
 
 __all__ = ["maxout", "maxout_grad", "prelu", "prelu_grad_alpha", "prelu_grad_input", "squared_distances"]
 
