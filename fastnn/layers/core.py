@@ -189,6 +189,7 @@ NAMED = {f"activations.{name}": function for name, function in activations.FUNCT
     for name, function in vars(ops).items()
     if getattr(function, "__module__", "").startswith(ops.__name__)
     and "_grad" not in name
+    and name != "python"
     and (not hasattr(function, "op") or function.op.kind in KINDS)
 }
 

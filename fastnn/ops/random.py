@@ -92,8 +92,8 @@ def dropout(x, *, rate, stream, seed, iteration):
     return np.where(bits >= np.uint32(threshold), x * scale, x.dtype.type(0))
 
 
-# Of the kernel's normal numbers z: an error of 2^-22.7 in their fit, one of p that z has half of where it is large, about
-# four roundings of each polynomial and of log and sqrt, and the quotient's. The largest that was seen is 3.2 epsilons.
+# Of the kernel's normal numbers z: an error of 2^-22.7 in their fit, one of p that z has half of where it is large,
+# about four roundings of each polynomial and of log and sqrt, and the quotient's. The largest seen is 3.2 epsilons.
 NORMAL_ERROR = 8 * EPSILON
 LARGEST = 6.4
 
