@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import initializers, ops, regularizers
-from ..errors import check_integer, invalid
+from ..errors import check_integer, invalid, show
 from ..ops.table import Shape
 from .base import Layer, undone_on_error
 from .core import Dense
@@ -53,6 +53,9 @@ class Maxout(Dense):
         activity_regularizer: Any = None,
         **kwargs: Any,
     ):
+        if "activation" in kwargs:
+            received, fix = show(kwargs["activation"]), "leave it out, or use Dense"
+            raise invalid("activation", received, "none: the largest piece is the activation", fix)
         self.k = check_integer("k", k, 1, "an integer from 1 to 1000", "pass the number of pieces", 1000)
         super().__init__(
             units,

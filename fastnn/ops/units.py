@@ -55,7 +55,7 @@ def prelu(x, alpha):
 
 
 def maxout_shape(z, k):
-    if not z or z[-1] is None or not (k == int(k) and 1 <= k < 2**24) or z[-1] % k:
+    if not z or z[-1] is None or not (float(k).is_integer() and 1 <= k < 2**24) or z[-1] % k:
         expected = "k pieces, one after the other, along the last axis"
         raise invalid("input", f"shape {z} for k = {k}", expected, "choose a k that divides the last size")
     return (*z[:-1], int(z[-1] // k))
@@ -63,7 +63,7 @@ def maxout_shape(z, k):
 
 def pieces(z, k):
     """z_bko, all axes before the last as one."""
-    return z.reshape(math.prod(z.shape[:-1]), k, z.shape[-1] // k)
+    return z.reshape(math.prod(z.shape[:-1]), int(k), int(z.shape[-1] // k))
 
 
 def draw_pieces(rng, rows, width):
@@ -82,7 +82,7 @@ def maxout_grad(dy, z, *, k):
     """Gradient of `maxout`: ``dy`` for the first of the pieces that are largest, 0 for the others."""
     first = pieces(z, k).argmax(1)[:, np.newaxis]
     each = dy.reshape(first.shape[0], 1, dy.shape[-1])
-    return np.where(np.arange(k)[:, np.newaxis] == first, each, dy.dtype.type(0)).reshape(z.shape)
+    return np.where(np.arange(int(k))[:, np.newaxis] == first, each, dy.dtype.type(0)).reshape(z.shape)
 
 
 @op(
@@ -104,7 +104,7 @@ def maxout(z, *, k):
     >>> maxout(np.array([[1.0, 2.0, 5.0, -5.0]]), k=2)
     array([[5., 2.]])
     """
-    return pieces(z, k).max(1).reshape(*z.shape[:-1], z.shape[-1] // k)
+    return pieces(z, k).max(1).reshape(*z.shape[:-1], int(z.shape[-1] // k))
 
 
 # Distances
