@@ -56,7 +56,7 @@ class Model(Trainer):
         if isinstance(x, Symbolic) or (training is not None and check_flag("training", training)):
             return super().__call__(x, training)
         y = self.predict_on_batch(x)
-        if self.adds_losses:  # programs for predictions leave none behind; NumPy does
+        if self._adds_losses:  # programs for predictions leave none behind; NumPy does
             super().__call__(self._features(x), False)
         return y
 

@@ -79,7 +79,7 @@ def compile_program(
     with Recorder(rows, dtype) as recorder:
         if mode == PREDICT:
             recorder.output(predictions(model, recorder.rows_input("x", input_shape[1:]), False), "y")
-            model.adds_losses = bool(recorder.losses)
+            model._adds_losses = bool(recorder.losses)
         else:
             assert objective is not None
             record_objective(recorder, model, mode, input_shape, x_dtype, objective, weighted, checked)

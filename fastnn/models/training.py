@@ -36,7 +36,7 @@ class Trainer(Layer):
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training = False
-        self.adds_losses = False  # whether layers add to the loss, known once there is a program for predictions
+        self._adds_losses = False  # whether layers add to the loss, known once there is a program for predictions
         self.history: History | None = None
         self._compiled: tuple[Any, Any, list[Any], list[Any]] | None = None
         self._objective: Objective | None = None
