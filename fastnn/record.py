@@ -113,6 +113,7 @@ class Recorder:
         self.areas: list[Area] = []
         self.variables: list[Variable] = []
         self.calls: list[tuple[str, str, Any, Any]] = []  # of layers: name, class, inputs, outputs
+        self.losses: list[tuple[Any, Symbolic]] = []  # what layers added to the loss, each with its layer
         self._known: dict[int, Symbolic] = {}
         self._label = ""
         self._updating = 0
@@ -129,6 +130,7 @@ class Recorder:
         """Let go of the symbols, which refer to the recorder: in a circle its variables would outlive their model."""
         self.tape.clear()
         self.calls.clear()
+        self.losses.clear()
         self._known.clear()
 
     # Inputs and outputs

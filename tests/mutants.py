@@ -45,8 +45,8 @@ class Mutant:
 
 PROGRAM, OPTIMIZERS = "csrc/program.c", "fastnn/optimizers.py"
 EXECUTE, PLAN, SWEEPS = "fastnn/execute.py", "fastnn/plan.py", "fastnn/sweeps.py"
-GEMM, REDUCE, LOSSES, DATA, RANDOM, UPDATES = (
-    f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "updates")
+GEMM, REDUCE, LOSSES, DATA, RANDOM, UNITS, UPDATES = (
+    f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "units", "updates")
 )
 MATH, COMMON = "csrc/vec/math.inc", "csrc/vec/common.h"
 AVX512, AVX2, PORTABLE = (f"csrc/vec/{name}.h" for name in ("avx512", "avx2", "portable"))
@@ -308,6 +308,35 @@ MUTANTS = [
         "(uint32_t)(c->first_row + r.at)",
         "(uint32_t)r.at",
         "test_rows.py -k 'blocks_of_rows and dropout'",
+    ),
+    Mutant(
+        "of equal pieces the last one gets the gradient",
+        UNITS,
+        "vm_and(vm_not(vf_le(b, a)), vf_eq(a, a))",
+        "vm_and(vm_not(vf_lt(b, a)), vf_eq(a, a))",
+        "test_layers.py -k first_of_equal",
+    ),
+    Mutant(
+        "rows behind the last whole tile are measured as if there were a tile of them",
+        UNITS,
+        "if (high - b >= DISTANCE_ROWS) {",
+        "if (high - b > 1) {",
+        "test_rows.py -k 'no_byte_outside and squared_distances'",
+        outcome=CRASHES,
+    ),
+    Mutant(
+        "noise of the lower half of the bits has the sign of the upper one",
+        MATH,
+        "vi_lt(bits, vi_set(0x80000000u))",
+        "vi_lt(vi_set(0x7FFFFFFFu), bits)",
+        "test_rows.py -k 'kernel_agrees and gaussian'",
+    ),
+    Mutant(
+        "noise is wrong where the distribution is flat",
+        MATH,
+        "vf_sqrt(vf_neg(vf_log(p))), vf_set(1.6f)",
+        "vf_sqrt(vf_neg(vf_log(p))), vf_set(1.61f)",
+        "test_rows.py -k 'kernel_agrees and gaussian'",
     ),
     Mutant(
         "equal keys are in the opposite order",

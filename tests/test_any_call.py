@@ -94,16 +94,30 @@ FUNCTIONS = {
     **{f"layers.{name}": {} for name in MERGING},
     **{f"layers.{name.lower()}": {"inputs": [X, X]} for name in MERGING},
     "layers.Activation": {"activation": "relu"},
+    "layers.ActivityRegularization": {"l1": 0.1, "l2": 0.1},
+    "layers.AlphaDropout": {"rate": 0.5},
     "layers.Dense": {"units": 3},
     "layers.Dot": {"axes": 1},
     "layers.Dropout": {"rate": 0.5},
+    "layers.ELU": {},
     "layers.Flatten": {},
+    "layers.GaussianDropout": {"rate": 0.5},
+    "layers.GaussianNoise": {"stddev": 0.5},
     "layers.Input": {"shape": (4,)},
     "layers.InputLayer": {"shape": (4,)},
+    "layers.Lambda": {"function": negated, "arguments": {}},
     "layers.Layer": {},
+    "layers.LeakyReLU": {},
+    "layers.Maxout": {"units": 3, "k": 2},
+    "layers.PReLU": {"shared_axes": [1]},
+    "layers.Permute": {"dims": (1,)},
+    "layers.RBF": {"units": 3},
+    "layers.ReLU": {"max_value": 1.0},
+    "layers.RepeatVector": {"n": 2},
     "layers.Rescaling": {"scale": 0.5},
     "layers.Reshape": {"target_shape": (2, 2)},
     "layers.dot": {"inputs": [X, X], "axes": 1},
+    "layers.Softmax": {"axis": -1},
     "losses.BinaryCrossentropy": {},
     "losses.CategoricalCrossentropy": {},
     "losses.Loss": {},
@@ -152,7 +166,7 @@ FUNCTIONS = {
 ELSEWHERE = {"NonFiniteError", "gradient_check", "threads"}  # raised, not called; in METHODS
 HELPERS = {  # of other modules, though their names have no underscore
     "callbacks": "check_count check_verbose",
-    "initializers": "check_dtype check_shape finite normal_quantile",
+    "initializers": "check_dtype check_shape finite",
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
     "optimizers": "fraction positive small",
@@ -161,6 +175,7 @@ HELPERS = {  # of other modules, though their names have no underscore
 
 # Functions of fastnn.ops that are not a row of the table, or have more arguments than it.
 OPERATIONS = {
+    "broadcast_to": {"x": X[:, None], "shape": (-1, 3, 4)},
     "clip": {"x": X, "x_min": -1.0, "x_max": 1.0},
     "concatenate": {"xs": [X, X]},
     "expand_dims": {"x": X, "axis": 1},
@@ -177,7 +192,7 @@ OPERATIONS = {
     "transpose": {"x": X, "axes": (1, 0)},
     "zeros_like": {"x": X},
 }
-KINDS = ("activation", "elementwise", "softmax", "loss", "metric", "dense")  # rows that are for users
+KINDS = ("activation", "elementwise", "softmax", "loss", "metric", "dense", "units")  # rows that are for users
 
 
 def add_rows():
@@ -260,9 +275,13 @@ METHODS = {
     "Dropout of all": (lambda: layers.Dropout(1, name="d"), "__call__", {"x": X, "training": True}),
     "ExponentialDecay": (lambda: schedules.ExponentialDecay(0.1, 10, 0.5), "__call__", {"step": 3}),
     "Flatten": (lambda: layers.Flatten(name="f"), "__call__", {"x": X[:, :, None]}),
+    "GaussianNoise": (lambda: layers.GaussianNoise(0.5, name="g"), "__call__", {"x": X, "training": True}),
     "HeNormal": (lambda: initializers.HeNormal(1), "__call__", {"shape": (3, 2)}),
     "L1L2": (lambda: regularizers.L1L2(0.1, 0.1), "__call__", {"x": X}),
+    "Maxout": (lambda: layers.Maxout(3, name="m"), "__call__", {"x": X}),
     "MeanSquaredError": (lambda: losses.MeanSquaredError(), "__call__", PAIR | {"sample_weight": WEIGHTS}),
+    "PReLU": (lambda: layers.PReLU(shared_axes=[1], name="p"), "__call__", {"x": X}),
+    "RBF": (lambda: layers.RBF(3, name="r"), "__call__", {"x": X}),
     "RandomUniform": (lambda: initializers.RandomUniform(seed=1), "__call__", {"shape": (3, 2)}),
     "Rescaling": (lambda: layers.Rescaling(0.5, name="r"), "__call__", {"x": X}),
     "Reshape": (lambda: layers.Reshape((2, -1), name="r"), "__call__", {"x": X}),
@@ -277,6 +296,8 @@ METHODS = {
         LABELLED | {"sample_weight": WEIGHTS},
     ),
     "Zeros": (lambda: initializers.Zeros(), "__call__", {"shape": (3, 2), "dtype": "float32"}),
+    "Softmax": (lambda: layers.Softmax((1, 2), name="s"), "__call__", {"x": X[:, :, None]}),
+    "add_loss": (built, "add_loss", {"loss": np.float32(1)}),
     "add_variable": (lambda: Count("m"), "add_variable", {"shape": (2,)}),
     "add_weight": (built, "add_weight", {"shape": (2, 3)}),
     "apply_gradients": (

@@ -36,11 +36,15 @@ def softmax(x):
 
 # NumPy's functions, and those that it lacks
 NUMPY = SimpleNamespace(
-    **vars(np),
+    **{name: value for name, value in vars(np).items() if name != "broadcast_to"},
     erf=np.vectorize(math.erf, otypes=[float]),
     softmax=softmax,
     dense=lambda x, w, b: x @ w + b,
     broadcast_like=lambda x, like: np.broadcast_to(x, like.shape),
+    broadcast_to=lambda x, shape: np.broadcast_to(x, [n if n >= 0 else len(x) for n in shape]),
+    prelu=lambda x, alpha: np.where(x > 0, x, alpha * x),
+    maxout=lambda z, k: z.reshape(*z.shape[:-1], k, -1).max(-2),
+    squared_distances=lambda x, c: ((x[..., np.newaxis] - c) ** 2).sum(-2),
     mean_squared_error=lambda y, t: np.mean((y - t) ** 2, axis=-1),
 )
 
@@ -205,6 +209,13 @@ REDUCTIONS = {
     for name in ("sum", "mean", "max", "min")
     for axis, kept in ((None, False), (None, True), (0, False), (1, True), (-1, False), ((0, -1), True), ((), False))
 }
+
+
+def leading(a):
+    """The axes before the last two, -1 for that of the batch."""
+    return (-1,) * (len(a.shape) - 2)
+
+
 SHAPES = {
     "reshape": lambda xp, a: xp.reshape(xp.reshape(a, (-1, 2, 6)) * 2, (-1, 4, 3)),
     "flatten": lambda xp, a: xp.exp(xp.reshape(xp.transpose(a), (-1,)) if a.shape == (3, 4) else xp.sum(a, axis=-1)),
@@ -219,6 +230,8 @@ SHAPES = {
     "join": lambda xp, a: xp.concatenate([a, a[..., ::2, :], a * a], axis=-2),
     "join many": lambda xp, a: xp.concatenate([k * a[..., k % 4 :] for k in range(1, 21)], axis=-1),
     "repeat": lambda xp, a: xp.broadcast_like(a[..., :1], a) * a + xp.broadcast_like(a[..., 1, :][..., None, :], a),
+    "repeat to": lambda xp, a: xp.broadcast_to(a[..., None, :, 1:3], (*leading(a), 2, 3, 2)) * a[..., None, :, :2],
+    "maxout": lambda xp, a: xp.maxout(a, k=2) * xp.maxout(a[..., ::-1], k=4),
     "softmax": lambda xp, a: xp.softmax(a[..., ::-1]) * a,
     "loss": lambda xp, a: xp.mean_squared_error(a[..., ::2], xp.ones_like(a[..., ::2])) * 3,
 }
@@ -319,6 +332,12 @@ SEVERAL = {
     "log of sum": (
         lambda xp, x: xp.log(xp.sum(xp.exp(x - xp.max(x, -1, keepdims=True)), -1)) + xp.max(x, -1),
         [(B, 6)],
+    ),
+    "parametric": (lambda xp, x, a, b: xp.prelu(x - 1.2, a) * xp.prelu(1.1 - x, b), [(B, 3, 4), (3, 4), (1, 4)]),
+    "maxout": (lambda xp, x, w, b: xp.maxout(x @ w + b, k=3), [(B, 4), (4, 6), (6,)]),
+    "radial": (
+        lambda xp, x, c, s: xp.exp(xp.squared_distances(x, c) * (-0.5 / xp.square(s))),
+        [(B, 2, 3), (3, 5), (5,)],
     ),
     "shared": (lambda xp, x, w: (x @ w) @ w + x * w[0] - w, [(B, 3, 3), (3, 3)]),
     "choice": (lambda xp, c, a, b: xp.where(c > 1, a, b) * xp.where(c[:, :1] > a, c, 2), [(B, 4), (4,), (B, 1)]),

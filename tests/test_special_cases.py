@@ -83,6 +83,16 @@ def cases():
             y = SINGLE[:, np.newaxis]
             yield name, (y, np.full_like(y, target)), {}
             yield f"{name}_grad", (np.linspace(1, 2, len(y)), y, np.full_like(y, target)), {}
+    for alpha in (0.5, -1.0):
+        column, slope = SINGLE[:, np.newaxis], np.array([alpha, 0.0])
+        yield "prelu", (column, slope), {}
+        yield "prelu_grad_input", (np.linspace(1, 2, len(column))[:, np.newaxis], column, slope), {}
+        yield "prelu_grad_alpha", (np.linspace(1, 2, len(column))[:, np.newaxis], column), {}
+    for width in (1, 16, 17):
+        z = np.concatenate([rows_of_logits(width), rows_of_logits(width)[::-1], rows_of_logits(width)], axis=1)
+        yield "maxout", (z,), {"k": 3}
+        yield "maxout_grad", (np.ones((len(z), width)), z), {"k": 3}
+    yield "squared_distances", (SINGLE[:, np.newaxis], SINGLE[np.newaxis]), {}
     yield "threshold_agrees", (SINGLE[:, np.newaxis], np.zeros((len(SINGLE), 1))), {"threshold": 0.5}
 
 

@@ -65,6 +65,9 @@ def from_arrays():
     return trained(X, Y, batch_size=BATCH, shuffle=False)
 
 
+# Where other tests have left threads of other libraries, forking warns.
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning", "ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("make", "arguments"),
     [

@@ -139,6 +139,12 @@ class Count(metrics.Metric):
         return 0.0
 
 
+def built_prelu():
+    layer = layers.PReLU(name="p")
+    layer(X)
+    return layer
+
+
 def threads(n):
     with fastnn.threads(n):
         raise AssertionError("a wrong number of threads was accepted")
@@ -463,6 +469,84 @@ WRONG = {
         "input-batch": (lambda m: layers.Input((None, 4)), TypeError, "shape: received"),
         "input-negative": (lambda m: layers.Input((-4,)), ValueError, "shape: received"),
         "activation-layer": (lambda m: layers.Activation("sigmod"), ValueError, "use 'sigmoid'"),
+        "relu-max": (lambda m: layers.ReLU(max_value=-1), ValueError, "max_value: received -1"),
+        "relu-slope": (lambda m: layers.ReLU(negative_slope=None), TypeError, "negative_slope: received None"),
+        "relu-threshold": (lambda m: layers.ReLU(threshold=np.nan), ValueError, "threshold: received nan"),
+        "leaky-relu-negative": (lambda m: layers.LeakyReLU(-0.1), ValueError, "negative_slope: received -0.1"),
+        "leaky-relu-string": (lambda m: layers.LeakyReLU("0.1"), TypeError, "negative_slope: received '0.1'"),
+        "elu-negative": (lambda m: layers.ELU(-1.0), ValueError, "alpha: received -1.0"),
+        "softmax-axis-float": (lambda m: layers.Softmax(1.5), TypeError, "axis: received 1.5"),
+        "softmax-axis-none": (lambda m: layers.Softmax(()), TypeError, r"axis: received \(\)"),
+        "softmax-batch": (lambda m: layers.Softmax(0, name="s")(X), ValueError, "'s', axis: received 0"),
+        "softmax-axis-far": (lambda m: layers.Softmax(2, name="s")(X), ValueError, "'s', axis: received 2"),
+        "softmax-axis-twice": (lambda m: layers.Softmax((1, -1), name="s")(X), ValueError, "'s', axis: .*different"),
+        "prelu-axis": (lambda m: layers.PReLU(shared_axes=[0]), ValueError, "shared_axes: received 0"),
+        "prelu-axis-string": (lambda m: layers.PReLU(shared_axes="all"), TypeError, "shared_axes: received 'all'"),
+        "prelu-axis-far": (lambda m: m.add(layers.PReLU(shared_axes=[2], name="p")), ValueError, "'p'.*shared_axes"),
+        "prelu-constraint": (lambda m: layers.PReLU(alpha_constraint=abs), ValueError, "alpha_constraint: received"),
+        "prelu-call": (lambda m: built_prelu()(X[:, :3]), ValueError, "'p'.*sizes that are equal or 1"),
+        "permute-number": (lambda m: layers.Permute(2), TypeError, "dims: received 2"),
+        "permute-zero": (lambda m: layers.Permute((0, 1)), ValueError, "dims: received 0"),
+        "permute-twice": (lambda m: layers.Permute((1, 1)), ValueError, r"dims: received \(1, 1\)"),
+        "permute-misfit": (lambda m: m.add(layers.Permute((2, 1), name="p")), ValueError, "'p'.*3 axes"),
+        "repeat-zero": (lambda m: layers.RepeatVector(0), ValueError, "n: received 0"),
+        "repeat-float": (lambda m: layers.RepeatVector(2.0), TypeError, "n: received 2.0"),
+        "repeat-matrix": (lambda m: layers.RepeatVector(2, name="r")(X[:, None]), ValueError, "'r'.*two axes"),
+        "lambda-string": (lambda m: layers.Lambda("relu"), TypeError, "function: received 'relu'"),
+        "lambda-mask": (lambda m: layers.Lambda(ops.square, mask=abs), ValueError, "mask: received.*not provided"),
+        "lambda-arguments": (lambda m: layers.Lambda(ops.square, arguments=[2]), TypeError, "arguments: received"),
+        "lambda-shape": (lambda m: layers.Lambda(ops.square, (0,)), ValueError, r"output_shape: received \(0,\)"),
+        "lambda-other-shape": (
+            lambda m: m.add(layers.Lambda(ops.square, (4,), name="l")),
+            ValueError,
+            r"layer 'l'.*shape \(None, 3\); expected \(None, 4\)",
+        ),
+        "lambda-numpy": (lambda m: m.add(layers.Lambda(np.square, name="l")), TypeError, "layer 'l'.*fastnn.ops"),
+        "lambda-config": (
+            lambda m: layers.Lambda(lambda x: x, name="l").get_config(),
+            ValueError,
+            "function of layer 'l': .*code is never saved",
+        ),
+        "lambda-config-shape": (
+            lambda m: layers.Lambda(ops.square, lambda shape: shape, name="l").get_config(),
+            ValueError,
+            "function of layer 'l': .*code is never saved",
+        ),
+        "lambda-name": (lambda m: layers.Lambda.from_config({"function": "ops.sqare"}), ValueError, "use 'ops.square'"),
+        "lambda-code": (lambda m: layers.Lambda.from_config({"function": "os.system"}), ValueError, "function: "),
+        "lambda-python": (lambda m: layers.Lambda.from_config({"function": "ops.python"}), ValueError, "function: "),
+        "maxout-pieces": (lambda m: layers.Maxout(3, k=0), ValueError, "k: received 0"),
+        "maxout-pieces-float": (lambda m: layers.Maxout(3, 2.0), TypeError, "k: received 2.0"),
+        "maxout-units": (lambda m: layers.Maxout(0), ValueError, "units: received 0"),
+        "maxout-activation": (lambda m: layers.Maxout(3, activation="relu"), ValueError, "activation: received 'relu'"),
+        "maxout-misfit": (lambda m: ops.maxout(X, k=3), ValueError, r"input: received shape \(12, 4\) for k = 3"),
+        "rbf-units": (lambda m: layers.RBF(-1), ValueError, "units: received -1"),
+        "rbf-initializer": (lambda m: layers.RBF(2, widths_initializer="on es"), ValueError, "use 'ones'"),
+        "rbf-scalars": (lambda m: layers.RBF(2, name="r")(np.ones(3)), ValueError, "'r'.*at least two axes"),
+        "distances-misfit": (lambda m: ops.squared_distances(X, X), ValueError, "input: .*features"),
+        "noise-above-1": (lambda m: layers.GaussianNoise(1.5), ValueError, "stddev: received 1.5"),
+        "noise-negative": (lambda m: layers.GaussianNoise(-0.5), ValueError, "stddev: received -0.5"),
+        "noise-seed": (lambda m: layers.GaussianNoise(0.5, seed=0.5), TypeError, "seed: received 0.5"),
+        "gaussian-dropout-1": (lambda m: layers.GaussianDropout(1), ValueError, "rate: received 1"),
+        "alpha-dropout-1": (lambda m: layers.AlphaDropout(1.0), ValueError, "rate: received 1.0"),
+        "alpha-dropout-noise": (lambda m: layers.AlphaDropout(0.5, (1,)), ValueError, "noise_shape: received"),
+        "activity-negative": (lambda m: layers.ActivityRegularization(l1=-1), ValueError, "l1: received -1"),
+        "activity-nan": (lambda m: layers.ActivityRegularization(l2=np.nan), ValueError, "l2: received nan"),
+        "activity-name": (lambda m: layers.Dense(3, activity_regularizer="l3"), ValueError, "regularizer: .*'l1'"),
+        "activity-values": (
+            lambda m: layers.Dense(3, activity_regularizer=lambda x: x, name="d")(X),
+            TypeError,
+            "activity_regularizer of 'd': received an array",
+        ),
+        "activity-number": (
+            lambda m: layers.Flatten(activity_regularizer=lambda x: 1.0, name="f")(X),
+            TypeError,
+            "activity_regularizer of 'f': received 1.0",
+        ),
+        "add-loss-number": (lambda m: m.layers[0].add_loss(1.0), TypeError, "loss of layer 'hidden': received 1.0"),
+        "add-loss-values": (lambda m: m.layers[0].add_loss(X), TypeError, "loss of layer 'hidden': received an array"),
+        "broadcast-shape": (lambda m: ops.broadcast_to(X, (12, -5)), ValueError, "shape: received"),
+        "broadcast-misfit": (lambda m: ops.broadcast_to(X, (12, 5)), ValueError, "shape: received"),
         "dropout-1": (lambda m: layers.Dropout(1.5), ValueError, "rate: received 1.5"),
         "dropout-negative": (lambda m: layers.Dropout(-0.5), ValueError, "rate: received -0.5"),
         "dropout-string": (lambda m: layers.Dropout("half"), TypeError, "rate: received 'half'"),

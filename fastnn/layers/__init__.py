@@ -1,8 +1,9 @@
 """Layers, with Keras' names, arguments and defaults."""
 
 from ..old_spellings import accept
+from .activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from .base import Layer
-from .core import Activation, Dense, Input, InputLayer
+from .core import Activation, Dense, Input, InputLayer, Lambda
 from .merging import (
     Add,
     Average,
@@ -22,26 +23,41 @@ from .merging import (
     subtract,
 )
 from .preprocessing import Rescaling
-from .regularization import Dropout
-from .reshaping import Flatten, Reshape
+from .regularization import ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .units import RBF, Maxout
 
 __all__ = [
+    "ELU",
+    "RBF",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "Concatenate",
     "Dense",
     "Dot",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "Input",
     "InputLayer",
+    "Lambda",
     "Layer",
+    "LeakyReLU",
     "Maximum",
+    "Maxout",
     "Minimum",
     "Multiply",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Softmax",
     "Subtract",
     "add",
     "average",

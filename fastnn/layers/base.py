@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, initializers, regularizers, tree
+from .. import config, initializers, ops, regularizers, tree, variable
 from ..errors import (
     check_array,
     check_flag,
@@ -30,6 +31,7 @@ from ..variable import Variable
 from .graph import KerasTensor, Node, Spec
 
 _names: Counter[str] = Counter()
+_calls = threading.local()  # whether this thread is inside the call of a layer on arrays
 
 
 def automatic_name(kind: str) -> str:
@@ -93,6 +95,30 @@ def marking(build: Callable[..., None]) -> Callable[..., None]:
     return marked
 
 
+@contextmanager
+def outermost(layer: "Layer") -> Iterator[None]:
+    """A call of a layer on arrays; unless it is inside another one, what was added to the loss before is forgotten."""
+    if getattr(_calls, "inside", False):
+        yield
+        return
+    for part in layer._tree():
+        part._losses.clear()
+    _calls.inside = True
+    try:
+        yield
+    finally:
+        _calls.inside = False
+
+
+def one_number(argument: str, value: Any) -> Any:
+    """A penalty as it is if it is one number that was computed: a symbol in a recording, else of NumPy."""
+    recorder = getattr(value, "recorder", None) or variable.recording.recorder
+    if not isinstance(value, Symbolic if recorder else (np.ndarray, np.generic)) or value.shape != ():
+        expected = "one number, made with fastnn.ops"
+        raise invalid(argument, show(value), expected, "pass for example a sum over all axes", TypeError)
+    return value
+
+
 class Structure:
     """Counts how often layers got or lost variables, so that what was prepared for them knows when it is old."""
 
@@ -114,6 +140,8 @@ class Layer(Configurable):
     trainable : bool, default True
     input_shape : tuple of int, optional
         Shape of one sample, for the first layer of a `Sequential` model.
+    activity_regularizer : str, Regularizer or callable, optional
+        Penalty of the outputs; added to the loss, divided by the number of samples in the batch.
 
     Examples
     --------
@@ -137,6 +165,7 @@ class Layer(Configurable):
         trainable: bool = True,
         input_shape: tuple[int, ...] | int | None = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
         **others: Any,
     ):
         for argument in others:
@@ -144,6 +173,7 @@ class Layer(Configurable):
             raise unknown(f"argument of {type(self).__name__}", argument, known - {"kwargs", "others"})
         check_name("name", name)
         trainable = check_flag("trainable", trainable)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         given = (input_dim,) if input_dim is not None else input_shape
         self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
@@ -155,6 +185,7 @@ class Layer(Configurable):
         self._own: list[Variable] = []
         self._inside: list[Layer] = []
         self._regularizers: list[tuple[Callable[..., Any], Variable]] = []
+        self._losses: list[Any] = []
         self._before_build: tuple[int, int, frozenset[Layer]] = 0, 0, frozenset()
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -207,7 +238,45 @@ class Layer(Configurable):
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         if self.given_input_shape is not None:
             config["input_shape"] = self.given_input_shape
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = self.activity_regularizer
         return config
+
+    def add_loss(self, loss: Any) -> None:
+        """Within `call`, add a penalty to the loss of training and evaluation.
+
+        Parameters
+        ----------
+        loss : array of shape (), or a list of such
+            Computed with `fastnn.ops`. It counts as it is for each batch, whatever its size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastnn import layers, ops
+        >>> class Spread(layers.Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.5 * ops.mean(ops.square(x)))
+        ...         return x
+        >>> layer = Spread()
+        >>> layer(np.array([[1.0, 3.0]]))
+        array([[1., 3.]])
+        >>> [float(loss) for loss in layer.losses]
+        [2.5]
+        """
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            value = one_number(f"loss of layer {self.name!r}", value)
+            if isinstance(value, Symbolic):
+                value.recorder.losses.append((self, value))
+            else:
+                self._losses.append(value)
+
+    def _add_activity(self, y: Any) -> None:
+        """Add the penalty of the outputs, divided by the number of samples."""
+        assert self.activity_regularizer is not None
+        penalty = one_number(f"activity_regularizer of {self.name!r}", self.activity_regularizer(y))
+        samples = y[(slice(None), *(0,) * (y.ndim - 1))]
+        self.add_loss(ops.mean_grad(penalty, samples, axes=(0,)))
 
     def add_weight(
         self,
@@ -281,7 +350,8 @@ class Layer(Configurable):
 
     def _apply(self, x: Any, training: bool | None) -> Any:
         """The outputs for arrays that are checked."""
-        with undone_on_error([self]):
+        recorded = find_recorder(tuple(tree.leaves(x))) is not None
+        with undone_on_error([self]), nullcontext() if recorded else outermost(self):
             self.ensure_built(tree.shapes_of(x))
             return self._invoke(x, training)
 
@@ -338,6 +408,9 @@ class Layer(Configurable):
             if recorder and leaf.shape[:1] != (None,):
                 expected = "an array with the batch (None) as axis 0"
                 raise invalid(argument, leaf, expected, "compute along the other axes only")
+        if self.activity_regularizer is not None:
+            with recorder.label(self.name) if recorder else nullcontext():
+                self._add_activity(y)
         if recorder:
             recorder.calls.append((self.name, type(self).__name__, x, y))
         return y
@@ -368,6 +441,10 @@ class Layer(Configurable):
     def _layers(self) -> list["Layer"]:
         """Layers inside this one, known once it is built."""
         return self._inside
+
+    def _tree(self) -> Iterator["Layer"]:
+        """This layer and those inside it, each once."""
+        return iter(unique([self, *(part for layer in self._layers() for part in layer._tree())]))
 
     @property
     def variables(self) -> list[Variable]:
@@ -400,6 +477,19 @@ class Layer(Configurable):
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
         """Regularizers with the variables they apply to."""
         return unique([*self._regularizers, *(p for layer in self._layers() for p in layer.penalties)])
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties as numbers: those that the last call added (on arrays, or in this recording), then of weights.
+
+        `fit` and `evaluate` add them to the loss; a loop of one's own has to do so itself.
+        """
+        recorder, parts = variable.recording.recorder, list(self._tree())
+        if recorder is None:
+            added = [value for layer in parts for value in layer._losses]
+        else:
+            added = [value for layer, value in recorder.losses if layer in parts]
+        return added + [penalty(weight) for penalty, weight in self.penalties]
 
     @property
     def input_shape(self) -> Shape:

@@ -1,10 +1,12 @@
-"""Dense, Activation and the model's input."""
+"""Dense, Activation, Lambda and the model's input."""
 
+import inspect
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from .. import activations, config, initializers, ops, regularizers
-from ..errors import check_flag, check_integer, invalid, not_provided, show
+from ..errors import check_flag, check_integer, invalid, not_provided, show, unknown
 from ..ops.table import Shape
 from .base import Layer, sample_shape, undone_on_error
 from .graph import KerasTensor, Node
@@ -102,7 +104,9 @@ class Dense(Layer):
     bias_initializer : default "zeros"
     kernel_regularizer, bias_regularizer : optional
         Penalties added to the loss.
-    activity_regularizer, kernel_constraint, bias_constraint : None
+    activity_regularizer : optional
+        Penalty of the outputs, divided by the number of samples of the batch.
+    kernel_constraint, bias_constraint : None
         Not provided yet.
     **kwargs
         `name`, `trainable`, `input_shape`, `input_dim`.
@@ -129,11 +133,7 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        not_provided(
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
+        not_provided(kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
         expected = "a positive integer below 2**31"
         self.units = check_integer("units", units, 1, expected, "pass the number of outputs", 2**31 - 1)
         self.activation = activations.get(activation)
@@ -141,9 +141,14 @@ class Dense(Layer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         with undone_on_error():
-            super().__init__(**kwargs)
+            super().__init__(activity_regularizer=activity_regularizer, **kwargs)
             self.kernel_initializer = initializers.get(kernel_initializer)
             self.bias_initializer = initializers.get(bias_initializer)
+
+    @property
+    def columns(self) -> int:
+        """Columns of the kernel."""
+        return self.units
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:
@@ -154,13 +159,13 @@ class Dense(Layer):
                 "reshape the data to (samples, features)",
             )
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units),
+            (input_shape[-1], self.columns),
             self.kernel_initializer,
             name="kernel",
             regularizer=self.kernel_regularizer,
         )
         self.bias = (
-            self.add_weight((self.units,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
+            self.add_weight((self.columns,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
             if self.use_bias
             else None
         )
@@ -209,3 +214,107 @@ class Activation(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"activation": activations.serialize(self.activation)}
+
+
+# What a configuration may name: functions of the library alone, so that making a layer from one runs no other code.
+KINDS = ("activation", "elementwise", "softmax", "dense", "reduction", "shape", "units")
+NAMED = {f"activations.{name}": function for name, function in activations.FUNCTIONS.items()} | {
+    f"ops.{name}": function
+    for name, function in vars(ops).items()
+    if getattr(function, "__module__", "").startswith(ops.__name__)
+    and "_grad" not in name
+    and name != "python"
+    and (not hasattr(function, "op") or function.op.kind in KINDS)
+}
+
+
+class Lambda(Layer):
+    """A function as a layer.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x)`` is written with `fastnn.ops`; if it has a parameter `training`, it gets that too.
+    output_shape : tuple of int or callable, optional
+        Shape of one output, or a function from the shape of the inputs to that of the outputs, both with the batch.
+        It is found without; given, it is checked.
+    mask : None
+        Not provided yet.
+    arguments : dict, optional
+        Further arguments of the function, by name.
+    **kwargs
+        `name`, `input_shape`, `activity_regularizer`.
+
+    Notes
+    -----
+    A function is never saved as code. `get_config` gives the name of one of `fastnn.ops` or `fastnn.activations`,
+    and raises ``ValueError`` for any other: write a `Layer` instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastnn import layers, ops
+    >>> layers.Lambda(lambda x, power: x**power, arguments={"power": 2})(np.array([[1.0, 3.0]]))
+    array([[1., 9.]])
+    >>> layers.Lambda(ops.square, name="s").get_config()["function"]
+    'ops.square'
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: None = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        not_provided(mask=mask)
+        if not callable(function):
+            raise invalid("function", show(function), "a function of an array", "write it with fastnn.ops", TypeError)
+        if arguments is not None and not (isinstance(arguments, dict) and all(isinstance(a, str) for a in arguments)):
+            raise invalid("arguments", show(arguments), "a dict by name", 'pass for example {"power": 2}', TypeError)
+        if output_shape is not None and not callable(output_shape):
+            output_shape = sample_shape("output_shape", output_shape)
+        super().__init__(**kwargs)
+        self.function, self.arguments, self.given_output_shape = function, dict(arguments or {}), output_shape
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        wanted = takes(self.function, "training") and "training" not in self.arguments
+        return self.function(x, **self.arguments, **({"training": training} if wanted else {}))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        given, found = self.given_output_shape, super().compute_output_shape(input_shape)
+        if given is not None:
+            expected = given(input_shape) if callable(given) else (found[0], *given)
+            if expected != found:
+                fix = "correct output_shape, or leave it out"
+                raise invalid(f"output of layer {self.name!r}", f"shape {found}", f"{expected}, as given", fix)
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        names = [name for name, function in NAMED.items() if function is self.function]
+        if not names or callable(self.given_output_shape):
+            raise invalid(
+                f"function of layer {self.name!r}",
+                show(self.given_output_shape if names else self.function),
+                "a function of fastnn.ops or fastnn.activations, since code is never saved",
+                "write a subclass of Layer with get_config()",
+            )
+        given = {"function": names[0], "output_shape": self.given_output_shape, "arguments": self.arguments}
+        return super().get_config() | given
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Lambda":
+        """Make a layer from what `get_config` gave."""
+        name = config.get("function") if isinstance(config, dict) else None
+        if name is not None and (not isinstance(name, str) or name not in NAMED):
+            raise unknown("function", name, NAMED)
+        return super().from_config(config if name is None else config | {"function": NAMED[name]})
+
+
+def takes(function: Callable[..., Any], parameter: str) -> bool:
+    """Whether a function has a parameter of this name."""
+    try:
+        return parameter in inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return False

@@ -125,14 +125,16 @@ class Model(Trainer):
             True runs the layers as in training (dropout acts), with NumPy. Otherwise this is
             `predict` on one batch.
         """
-        if type(x) is np.ndarray and training is None:
-            return self.predict_on_batch(x)
-        symbolic = any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x))
-        if symbolic or (training is not None and check_flag("training", training)):
-            if not symbolic and (self.built or isinstance(self._graph, Graph)):
-                x = self._packed(self._features(x))
-            return super().__call__(x, training)
-        return self.predict_on_batch(x)
+        if type(x) is not np.ndarray or training is not None:
+            symbolic = any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x))
+            if symbolic or (training is not None and check_flag("training", training)):
+                if not symbolic and self.built:
+                    x = self._packed(self._features(x))
+                return super().__call__(x, training)
+        y = self.predict_on_batch(x)
+        if self._adds_losses:  # programs for predictions leave none behind; NumPy does
+            super().__call__(self._packed(self._features(x)), False)
+        return y
 
     def _parts(self) -> list[Layer | Variable]:
         if self._graph is None:

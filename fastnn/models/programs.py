@@ -68,6 +68,7 @@ def compile_program(
             x = [recorder.rows_input(name, s[1:]) for name, s in zip(input_areas(model), shapes, strict=True)]
             for name, y in zip(output_areas(model), predictions(model, x, False), strict=True):
                 recorder.output(y, name)
+            model._adds_losses = bool(recorder.losses)
         else:
             assert objective is not None
             dtypes = [dtype] * len(shapes) if x_dtypes is None else x_dtypes
@@ -121,6 +122,7 @@ def record_objective(
             losses.append((goal, values, weights))
         record_metrics(recorder, goal, y_true, y_pred, weights)
     penalties = [scalar(f"regularizer of {v.path!r}", r(recorder.variable(v))) for r, v in model.penalties]
+    penalties += [loss for _, loss in recorder.losses]
 
     if training:
         variables = model.trainable_variables

@@ -50,6 +50,7 @@ class Trainer(Layer):
         self.optimizer: Any = None
         self.loss: Any = None
         self.stop_training, self.run_eagerly, self.steps_per_execution = False, False, 1
+        self._adds_losses = False  # whether layers add to the loss, known once there is a program for predictions
         self.history: History | None = None
         self.feature_names: list[str] | None = None  # columns of the table that was trained on
         self._compiled: Compiled | None = None

@@ -11,9 +11,10 @@ from .elementwise import *
 from .losses import *
 from .metrics import *
 from .python import python
-from .random import dropout
+from .random import dropout, gaussian_dropout, gaussian_noise
 from .reduce import *
 from .shape import *
+from .units import *
 from .updates import adam, assign, rmsprop, sgd
 
 if TYPE_CHECKING:  # some modules compute their lists of names

@@ -145,6 +145,7 @@ def mean_grad_shape(dy, x, *, axes):
 @op(
     shape=mean_grad_shape,
     dims=sizes,
+    grad=lambda step, d: [mean_grad(d, step.ins[1], **step.attrs), None],
     kind="reduction",
     tol=0.5,
     example=lambda rng, rows, width: (

@@ -17,6 +17,7 @@ from .table import find_recorder, op, together
 
 __all__ = [
     "broadcast_like",
+    "broadcast_to",
     "concatenate",
     "copy",
     "expand_dims",
@@ -385,6 +386,41 @@ def repeated_shape(x, like):
 def broadcast_like(x, like):
     """`x` repeated to the shape of `like`."""
     return np.broadcast_to(x, like.shape)
+
+
+def target_shape(x, shape):
+    """The shape of `broadcast_to`, of which a leading -1 is the size that `x` has there."""
+    sizes = (x[0], *shape[1:]) if shape[:1] == (-1,) and len(shape) == len(x) else shape
+    if any(n is not None and n < 0 for n in sizes):
+        fix = "pass a shape that the array broadcasts to"
+        raise invalid("shape", f"{shape} for an array of shape {x}", "sizes of at least 0, or -1 for the batch", fix)
+    return repeated_shape(x, sizes)
+
+
+@op(
+    **columns,
+    name="broadcast_to",
+    shape=target_shape,
+    grad=lambda step, dy: [dy],
+    example=lambda rng, rows, width: ((rng.standard_normal((rows, 1, width)),), {"shape": (rows, 3, width)}),
+    view=lambda ins, out, *, shape: broadcast(ins[0], out),
+)
+def broadcast_to_row(x, *, shape):
+    """See `broadcast_to`."""
+    return np.broadcast_to(x, target_shape(x.shape, shape))
+
+
+def broadcast_to(x, shape):
+    """`x` repeated to a shape, whose first size is -1 for a batch.
+
+    Examples
+    --------
+    >>> broadcast_to(np.array([[1.0], [2.0]]), (2, 3))
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    x = array(x)
+    return broadcast_to_row(x, shape=checked_shape(x, shape))
 
 
 # Concatenation

@@ -228,7 +228,7 @@ def find_recorder(args: tuple[Any, ...]) -> Any:
 
 
 # Kinds of rows whose attributes are numbers, and those whose inputs are of a floating type also on arrays.
-PLAIN = ("activation", "activation_grad", "elementwise", "softmax", "loss", "loss_grad", "metric")
+PLAIN = ("activation", "activation_grad", "elementwise", "softmax", "loss", "loss_grad", "metric", "units")
 FLOATING = tuple(kind for kind in PLAIN if kind != "elementwise")
 
 

@@ -1,0 +1,135 @@
+"""Keras says what layers compute: outputs, gradients and penalties at equal weights, in float64."""
+
+import os
+
+import numpy as np
+import pytest
+from layer_table import CASES
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+jax = pytest.importorskip("jax")
+keras = pytest.importorskip("keras")
+
+import fastnn  # noqa: E402
+from fastnn import config, layers, ops  # noqa: E402
+
+SAMPLES = 7
+# Both compute in float64, in another order and with other libraries: some hundred roundings of 2^-53 are 1e-14, and
+# gradients that cancel keep 1e-11 of the largest.
+CLOSE = {"rtol": 1e-11, "atol": 1e-11}
+# Keras' trainer passes losses through float32: after a few steps some ten roundings of 2^-24.
+TRAINED = {"rtol": 1e-6, "atol": 1e-6}
+
+COMPARED = [case for case in CASES if case.oracle and hasattr(keras.layers, case.name)]
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    """Both libraries in float64."""
+    before = config.floatx(), keras.config.floatx(), jax.config.jax_enable_x64
+    config.set_floatx("float64")
+    keras.config.set_floatx("float64")
+    jax.config.update("jax_enable_x64", True)
+    yield
+    config.set_floatx(before[0])
+    keras.config.set_floatx(before[1])
+    jax.config.update("jax_enable_x64", before[2])
+
+
+def pair(case):
+    """The layer, and Keras' with its weights."""
+    fastnn.set_random_seed(2)
+    ours, theirs = case.make(), getattr(keras.layers, case.name)(**case.kwargs)
+    ours.ensure_built(case.batch_shape)
+    theirs.build(case.batch_shape)
+    assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+def test_most_layers_are_compared():
+    """Those that Keras does not have, and those that it cannot be asked about."""
+    alone = {case.name for case in CASES} - {case.name for case in COMPARED}
+    assert alone <= {"InputLayer", "Lambda", "Maxout", "RBF"}
+
+
+@pytest.mark.parametrize("case", COMPARED, ids=str)
+def test_outputs_and_gradients(case):
+    ours, theirs = pair(case)
+    x = case.draw(SAMPLES)
+    upstream = np.random.default_rng(5).standard_normal((SAMPLES, *ours.output_shape[1:]))
+
+    def value(trainable, x):
+        return (theirs.stateless_call(trainable, theirs.non_trainable_variables, x)[0] * upstream).sum()
+
+    wanted = np.asarray(theirs(x))
+    np.testing.assert_allclose(ours(x), wanted, **CLOSE)
+    assert tuple(theirs.compute_output_shape(case.batch_shape)) == ours.output_shape
+    by_weights, by_x = jax.grad(value, argnums=(0, 1))([v.value for v in theirs.trainable_variables], x)
+    several = isinstance(x, list)
+    arrays, by_arrays = (x, by_x) if several else ([x], [by_x])
+
+    def loss(upstream, *arrays):
+        return ops.sum(ours(list(arrays) if several else arrays[0]) * upstream)
+
+    by = [*range(1, len(arrays) + 1), *ours.trainable_variables]
+    found, gradients = fastnn.value_and_grad(loss, by)(upstream, *arrays)
+    np.testing.assert_allclose(found, (wanted * upstream).sum(), **CLOSE)
+    for gradient, expected in zip(gradients, [*by_arrays, *by_weights], strict=True):
+        np.testing.assert_allclose(gradient, np.asarray(expected), **CLOSE)
+
+
+class Spread:
+    """A penalty that a layer adds by itself; the same text for both libraries."""
+
+    def call(self, x):
+        self.add_loss(0.3 * self.ops.mean(self.ops.square(x)))
+        return x
+
+
+class OurSpread(Spread, layers.Layer):
+    ops = ops
+
+
+class TheirSpread(Spread, keras.layers.Layer):
+    ops = keras.ops
+
+
+STACKS = {
+    "activities of a dense layer": lambda lib, spread: [
+        lib.Dense(3, "sigmoid", activity_regularizer="l2"),
+        lib.Dense(2),
+    ],
+    "a layer for them": lambda lib, spread: [lib.Dense(3), lib.ActivityRegularization(l1=0.1, l2=0.05), lib.Dense(2)],
+    "a layer that adds one": lambda lib, spread: [lib.Dense(3), spread(), lib.Dense(2)],
+    "activities and weights": lambda lib, spread: [
+        lib.Dense(3, kernel_regularizer="l1", activity_regularizer="l1"),
+        lib.LeakyReLU(activity_regularizer="l2"),
+        lib.Dense(2, bias_regularizer="l2"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_penalties_in_training_and_evaluation(name):
+    """Batches of 3, 3 and 1 samples; weights of the samples do not weight the penalties."""
+    rng = np.random.default_rng(6)
+    x, y, weights = rng.standard_normal((7, 4)), rng.standard_normal((7, 2)), rng.uniform(0.5, 2, 7)
+    options = {"sample_weight": weights} if name == "activities and weights" else {}
+    models = []
+    for library, lib, spread in ((fastnn, layers, OurSpread), (keras, keras.layers, TheirSpread)):
+        model = library.Sequential([lib.Input((4,)), *STACKS[name](lib, spread)])
+        model.compile(library.optimizers.SGD(0.125), "mse")
+        models.append(model)
+    ours, theirs = models
+    theirs.set_weights(ours.get_weights())
+    for _ in range(2):
+        losses = [m.fit(x, y, batch_size=3, shuffle=False, verbose=0, **options).history["loss"] for m in models]
+        np.testing.assert_allclose(*losses, **TRAINED)
+        np.testing.assert_allclose(*[m.evaluate(x, y, batch_size=3, verbose=0) for m in models], **TRAINED)
+    for found, expected in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(found.value, np.asarray(expected.value), **TRAINED)
+    ours(x), theirs(x)
+    np.testing.assert_allclose(ours.losses, [float(loss) for loss in theirs.losses], **TRAINED)
+    for layer, their_layer in zip(ours.layers, theirs.layers, strict=True):
+        np.testing.assert_allclose(layer.losses, [float(loss) for loss in their_layer.losses], **TRAINED)
