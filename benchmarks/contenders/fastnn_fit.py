@@ -1,6 +1,6 @@
 """fastnn itself."""
 
-from workloads import EPSILON
+from .keras_like import compiled
 
 
 class Fastnn:
@@ -8,21 +8,10 @@ class Fastnn:
 
     def build(self, load):
         import fastnn
-        from fastnn import layers, losses, optimizers
 
         fastnn.set_random_seed(0)
         self.batch, self.epoch, (self.x, self.y) = load.batch, 0, load.data()
-        self.model = fastnn.Sequential([layers.Input((load.sizes[0],))])
-        for i, units in enumerate(load.sizes[1:-1], 1):
-            self.model.add(layers.Dense(units, activation=load.activation))
-            if i in load.dropped:
-                self.model.add(layers.Dropout(load.dropout))
-        classes = load.loss == "crossentropy"
-        self.model.add(layers.Dense(load.sizes[-1], activation="softmax" if classes else None))
-        self.model.set_weights(load.weights())
-        adam, sgd = optimizers.Adam(load.rate, epsilon=EPSILON), optimizers.SGD(load.rate, load.momentum)
-        loss = losses.SparseCategoricalCrossentropy() if classes else losses.MeanSquaredError()
-        self.model.compile(adam if load.optimizer == "adam" else sgd, loss)
+        self.model = compiled(fastnn, load)
 
     def run(self, steps):
         rows = steps * self.batch

@@ -2,7 +2,7 @@
 
 import os
 
-from workloads import EPSILON
+from .keras_like import compiled
 
 
 class Keras:
@@ -10,21 +10,10 @@ class Keras:
 
     def build(self, load):
         import keras
-        from keras import layers, losses, optimizers
 
         keras.utils.set_random_seed(0)
         self.batch, (self.x, self.y) = load.batch, load.data()
-        self.model = keras.Sequential([layers.Input((load.sizes[0],))])
-        for i, units in enumerate(load.sizes[1:-1], 1):
-            self.model.add(layers.Dense(units, activation=load.activation))
-            if i in load.dropped:
-                self.model.add(layers.Dropout(load.dropout))
-        classes = load.loss == "crossentropy"
-        self.model.add(layers.Dense(load.sizes[-1], activation="softmax" if classes else None))
-        self.model.set_weights(load.weights())
-        adam, sgd = optimizers.Adam(load.rate, epsilon=EPSILON), optimizers.SGD(load.rate, load.momentum)
-        loss = losses.SparseCategoricalCrossentropy() if classes else losses.MeanSquaredError()
-        self.model.compile(adam if load.optimizer == "adam" else sgd, loss)
+        self.model = compiled(keras, load)
 
     def run(self, steps):
         rows = steps * self.batch
