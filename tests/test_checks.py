@@ -314,6 +314,15 @@ def test_kinks_that_cancel_and_a_gradient_that_is_wrong_beside_them(factor):
     assert result.variables["w/kernel"].kinks == (factor == 1), result
 
 
+def test_kinks_in_a_row():
+    """The slopes of the two sides tell a kink, also where the loss has another one beside it."""
+    made = fastnn.Sequential([layers.Dense(1, input_shape=(1,), use_bias=False, name="w")])
+    made.compile("sgd", lambda y, p: ops.relu(p) + ops.relu(p - 2.0**-14) + y)
+    made.set_weights([[[0.0]]])
+    result = gradient_check(made, [1.0], [1.0])
+    assert result.ok and result.variables["w/kernel"].kinks == 1, result
+
+
 def test_units_that_underflow_in_float32_only():
     """The ReLUs get numbers of 1e-60, of either sign, which are 0 in float32 and so have another slope."""
     tiny = layers.Activation(lambda x: x * ops.exp(ops.square(x) * -1.4))
