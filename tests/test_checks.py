@@ -298,13 +298,37 @@ def test_the_other_elements_are_still_compared():
     assert wrong_names(gradient_check(made, x, targets())) == ["first/kernel", "first/bias"]
 
 
-def test_kinks_that_cancel_give_a_derivative_that_is_not_the_gradient():
-    twice = layers.Activation(lambda x: ops.relu(x) - ops.relu(ops.negative(x)))
-    made = fastnn.Sequential([layers.Dense(1, input_shape=(1,), use_bias=False, name="w"), twice])
+@pytest.mark.parametrize("factor", [1, 1.1])
+def test_kinks_that_cancel_and_a_gradient_that_is_wrong_beside_them(factor):
+    """``relu(w) - relu(-w)`` is w, but the gradient at 0 is 0."""
+
+    def identity(x):
+        y = ops.python(np.array, x, gradient=lambda dy, x: factor * dy)
+        return ops.relu(y) - ops.relu(ops.negative(y))
+
+    made = fastnn.Sequential([layers.Dense(1, input_shape=(1,), use_bias=False, name="w"), layers.Activation(identity)])
     made.compile("sgd", lambda y, p: p + y)
     made.set_weights([[[0.0]]])
-    (difference,) = gradient_check(made, [1.0], [1.0]).variables["w/kernel"].wrong
-    assert difference.gradient == 0 and difference.quotient == pytest.approx(1)
+    result = gradient_check(made, [1.0], [1.0])
+    assert result.ok == (factor == 1)
+    assert result.variables["w/kernel"].kinks == (factor == 1), result
+
+
+def test_kinks_in_a_row():
+    """The slopes of the two sides tell a kink, also where the loss has another one beside it."""
+    made = fastnn.Sequential([layers.Dense(1, input_shape=(1,), use_bias=False, name="w")])
+    made.compile("sgd", lambda y, p: ops.relu(p) + ops.relu(p - 2.0**-14) + y)
+    made.set_weights([[[0.0]]])
+    result = gradient_check(made, [1.0], [1.0])
+    assert result.ok and result.variables["w/kernel"].kinks == 1, result
+
+
+def test_units_that_underflow_in_float32_only():
+    """The ReLUs get numbers of 1e-60, of either sign, which are 0 in float32 and so have another slope."""
+    tiny = layers.Activation(lambda x: x * ops.exp(ops.square(x) * -1.4))
+    made = net(tiny, layers.Dense(8, "relu", name="relu"))
+    result = gradient_check(made, 10 * np.sign(DATA), targets())
+    assert result.ok and result.variables["relu/bias"].kinks == 8, result
 
 
 def near_a_kink(distance):
