@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops, variable
-from .errors import check_array, invalid
+from .errors import check_array, invalid, show
 from .ops.layout import Shape
 from .ops.operators import Operators
 from .ops.table import Op, check_attributes
@@ -78,10 +78,11 @@ def is_integer(symbol: Symbolic) -> bool:
 class RecordedStep:
     """A step as gradient rules see it: symbolic inputs and outputs, and attributes."""
 
-    __slots__ = ("attrs", "ins", "label", "outs", "row")
+    __slots__ = ("attrs", "ins", "label", "outs", "row", "update")
 
-    def __init__(self, row: Op, ins: list[Any], outs: list[Any], attrs: dict[str, Any], label: str):
+    def __init__(self, row: Op, ins: list[Any], outs: list[Any], attrs: dict[str, Any], label: str, update: bool):
         self.row, self.ins, self.outs, self.attrs, self.label = row, ins, outs, attrs, label
+        self.update = update
 
 
 class Recorder:
@@ -105,7 +106,12 @@ class Recorder:
         self.variables: list[Variable] = []
         self._known: dict[int, Symbolic] = {}
         self._label = ""
-        self._updating = 0
+        self._updating = False
+        # By the ids of variables: what layers assigned to them, what of that in the call that is being recorded, and
+        # their values for the calls behind those that assigned them.
+        self._assigned: dict[int, tuple[Variable, Symbolic]] = {}
+        self._assigned_here: dict[int, Symbolic] = {}
+        self._current: dict[int, Symbolic] = {}
 
     def __enter__(self) -> "Recorder":
         self._outer = variable.recording.recorder
@@ -118,7 +124,8 @@ class Recorder:
     def forget(self) -> None:
         """Let go of the symbols, which refer to the recorder: in a circle its variables would outlive their model."""
         self.tape.clear()
-        self._known.clear()
+        for symbols in (self._known, self._assigned, self._assigned_here, self._current):
+            symbols.clear()
 
     # Inputs and outputs
 
@@ -144,7 +151,7 @@ class Recorder:
         return self._area(STEP, name, (size,), self.dtype)
 
     def variable(self, variable: Variable) -> Symbolic:
-        """The symbol of a variable; the same one each time."""
+        """The symbol of a variable's memory; the same one each time."""
         if id(variable) not in self._known:
             if self.dtype == "float32" and variable.dtype not in (np.float32, np.int32):  # what C reads
                 raise invalid(
@@ -197,7 +204,7 @@ class Recorder:
                 )
             return value
         if isinstance(value, Variable):
-            return self.variable(value)
+            return self._current.get(id(value)) or self.variable(value)
         return self.constant(value)
 
     def record(self, row: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -231,7 +238,7 @@ class Recorder:
                 dtype = row.dtypes[i] if i < len(row.dtypes) else first if row.view else self.dtype
                 self.buffers.append(Buffer(shape, dtype))
                 outs.append(Symbolic(self, len(self.buffers) - 1))
-        self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label))
+        self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label, self._updating))
         return outs[0] if len(outs) == 1 else tuple(outs) if outs else None
 
     def producer(self, symbol: Symbolic) -> RecordedStep | None:
@@ -289,16 +296,70 @@ class Recorder:
                         accumulate(symbol, ops.summed_like(gradient, symbol))
         return [gradients[s.index] if s.index in gradients else ops.fill(s, value=0.0) for s in wrt]
 
+    # Assignments
+
+    @contextmanager
+    def call(self, name: str) -> Iterator[None]:
+        """The call of a layer, to which variables keep their values; what it assigns is for the calls after it."""
+        before, self._assigned_here = self._assigned_here, {}
+        try:
+            with self.label(name):
+                yield
+            self._current |= self._assigned_here
+        finally:
+            self._assigned_here = before
+
+    def value_of(self, variable: Variable) -> Symbolic:
+        """What was assigned to a variable last, also in the call that is being recorded; else its symbol."""
+        return self._assigned_here.get(id(variable)) or self._current.get(id(variable)) or self.variable(variable)
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Have a variable get a new value at the end of the step; `write_assignments` says when."""
+        argument, symbol = f"value of variable {variable.path!r}", self.symbol(value)
+        if variable.dtype.kind != "f":
+            fix = "make the variable with a floating dtype"
+            raise invalid(argument, f"an assignment to {variable.dtype} while a model is recorded", "floats", fix)
+        if symbol is None or symbol.shape != variable.shape:
+            fix = "reduce or broadcast it to the variable's shape"
+            raise invalid(argument, show(value), f"shape {variable.shape}", fix)
+        if is_integer(symbol):
+            symbol = ops.to_float(symbol)
+        self._assigned[id(variable)] = variable, symbol
+        self._assigned_here[id(variable)] = symbol
+
+    @property
+    def assigns(self) -> bool:
+        """Whether any layer assigned a value to a variable."""
+        return bool(self._assigned)
+
+    def check_assignments(self) -> None:
+        """Have the updates of this step wait for the proof that all values to be assigned are finite."""
+        for target, symbol in self._assigned.values():
+            with self.label(target.path.rpartition("/")[0]):
+                ops.check_finite(symbol)
+
+    def write_assignments(self) -> None:
+        """Write the updates that layers asked for."""
+        targets = {self.variable(variable).index for variable, _ in self._assigned.values()}
+        with self.updating():
+            values = [
+                ops.copy(s) if s.index in targets else s for _, s in self._assigned.values()
+            ]  # before they change
+            for (variable, _), value in zip(self._assigned.values(), values, strict=True):
+                with self.label(variable.path.rpartition("/")[0]):
+                    ops.assign(self.variable(variable), value)
+
     @contextmanager
     def updating(self) -> Iterator[None]:
-        """Steps recorded inside change weights: they run only while everything is finite."""
-        start = len(self.tape)
-        yield
-        self._updating = len(self.tape) - start
+        """Steps recorded inside change variables: they run only while everything is finite."""
+        before, self._updating = self._updating, True
+        try:
+            yield
+        finally:
+            self._updating = before
 
     def program(self) -> Program:
         """What was recorded so far, not yet planned."""
-        first_update = len(self.tape) - self._updating
         steps = [
             Step(
                 op=s.row.name,
@@ -306,8 +367,8 @@ class Recorder:
                 outs=tuple(x.index for x in s.outs),
                 attrs=s.attrs,
                 label=s.label,
-                update=i >= first_update,
+                update=s.update,
             )
-            for i, s in enumerate(self.tape)
+            for s in self.tape
         ]
         return Program(steps, self.buffers, self.areas, self.rows)

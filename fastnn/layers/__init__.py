@@ -2,18 +2,22 @@
 
 from .base import Layer
 from .core import Activation, Dense, Input, InputLayer
-from .preprocessing import Rescaling
+from .normalization import BatchNormalization, LayerNormalization
+from .preprocessing import Normalization, Rescaling
 from .regularization import Dropout
 from .reshaping import Flatten, Reshape
 
 __all__ = [
     "Activation",
+    "BatchNormalization",
     "Dense",
     "Dropout",
     "Flatten",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "Normalization",
     "Rescaling",
     "Reshape",
 ]

@@ -25,7 +25,7 @@ from ..errors import (
 from ..ops.table import Shape
 from ..record import Recorder, Symbolic
 from ..registry import Configurable, snake_case
-from ..variable import Variable
+from ..variable import Variable, outside_recording
 
 _names: Counter[str] = Counter()
 
@@ -142,7 +142,7 @@ class Layer(Configurable):
         given = (input_dim,) if input_dim is not None else input_shape
         self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
-        self.trainable = trainable
+        self._trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
         self._output_shapes: dict[Shape, Shape] = {}
@@ -263,7 +263,7 @@ class Layer(Configurable):
         takes_training = "training" in inspect.signature(self.call).parameters
         arguments = {"training": training} if takes_training else {}
         try:
-            with x.recorder.label(self.name) if isinstance(x, Symbolic) else nullcontext():
+            with x.recorder.call(self.name) if isinstance(x, Symbolic) else nullcontext():
                 y = self.call(x, **arguments)
         except (ValueError, TypeError) as error:
             name_layer(error, self.name)
@@ -285,7 +285,7 @@ class Layer(Configurable):
         if not self.built:
             unbuilt = frozenset(part for part in self._parts() if isinstance(part, Layer) and not part.built)
             self._before_build = len(self._own), len(self._regularizers), unbuilt
-            with undone_on_error([self]):
+            with undone_on_error([self]), outside_recording():
                 self.build(input_shape)
 
     def unbuild(self) -> None:
@@ -318,6 +318,23 @@ class Layer(Configurable):
         return self.variables
 
     @property
+    def trainable(self) -> bool:
+        """Whether the weights learn; setting it also sets it for all layers inside, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = check_flag("trainable", value)
+        Structure.changes += 1
+        for part in self._parts():
+            if isinstance(part, Layer):
+                part.trainable = value
+
+    def _trainable_flags(self) -> tuple[bool, ...]:
+        """Of this layer and those inside: whether they are trainable, which also says how some of them compute."""
+        return self.trainable, *(flag for layer in self._layers() for flag in layer._trainable_flags())
+
+    @property
     def trainable_variables(self) -> list[Variable]:
         if not self.trainable:
             return []
@@ -336,8 +353,9 @@ class Layer(Configurable):
 
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
-        """Regularizers with the variables they apply to."""
-        return unique([*self._regularizers, *(p for layer in self._layers() for p in layer.penalties)])
+        """Regularizers with the variables they apply to, if these learn."""
+        own = [(r, v) for r, v in self._regularizers if self.trainable and v.trainable]
+        return unique([*own, *(p for layer in self._layers() for p in layer.penalties)])
 
     @property
     def input_shape(self) -> Shape:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from ..errors import invalid
-from .arithmetic import add, divide, multiply, negative, scalar_divide, subtract
+from .arithmetic import add, divide, multiply, negative, subtract
 from .data import whole
 from .elementwise import sqrt, square
 from .layout import count, cut
@@ -223,21 +223,17 @@ def check_columns(x, *arrays):
     return x
 
 
-def inverse_deviation(variance, epsilon):
-    return scalar_divide(sqrt(add(variance, epsilon)), numerator=1.0)
-
-
 def standardize_gradient(step, dy):
     x, mean, variance, gamma, beta = step.ins
     epsilon = step.attrs["epsilon"]
     plain, products = batch_sums(dy, x, mean)
-    inverse = inverse_deviation(variance, epsilon)
-    dgamma, dbeta = (None if gamma is None else multiply(products, inverse)), (None if beta is None else plain)
+    deviation = sqrt(add(variance, epsilon))
+    dgamma, dbeta = (None if gamma is None else divide(products, deviation)), (None if beta is None else plain)
     if step.attrs["own"]:
         dx = standardize_grad(dy, x, mean, variance, gamma, plain, products, epsilon=epsilon)
         return [dx, None, None, dgamma, dbeta]
-    scale = inverse if gamma is None else multiply(gamma, inverse)
-    dvariance = multiply(multiply(multiply(products, scale), square(inverse)), -0.5)
+    scale = divide(1.0 if gamma is None else gamma, deviation)
+    dvariance = multiply(divide(multiply(products, scale), square(deviation)), -0.5)
     return [multiply(dy, scale), negative(multiply(plain, scale)), dvariance, dgamma, dbeta]
 
 
@@ -274,6 +270,7 @@ def first_by_row(columns):
     flops=per_element(3),
     tol=standardize_bound,
     example=draw_standardize,
+    epilogue=True,
 )
 def standardize(x, mean, variance, gamma=None, beta=None, *, epsilon, own=0):
     """Columns of mean 0 and variance 1: ``(x - mean) gamma / sqrt(variance + epsilon) + beta``.
