@@ -204,7 +204,7 @@ class Recorder:
                 )
             return value
         if isinstance(value, Variable):
-            return self._current.get(id(value)) or self.variable(value)
+            return self._current[id(value)] if id(value) in self._current else self.variable(value)
         return self.constant(value)
 
     def record(self, row: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -311,7 +311,8 @@ class Recorder:
 
     def value_of(self, variable: Variable) -> Symbolic:
         """What was assigned to a variable last, also in the call that is being recorded; else its symbol."""
-        return self._assigned_here.get(id(variable)) or self._current.get(id(variable)) or self.variable(variable)
+        here = self._assigned_here
+        return here[id(variable)] if id(variable) in here else self.symbol(variable)  # type: ignore[return-value]
 
     def assign(self, variable: Variable, value: Any) -> None:
         """Have a variable get a new value at the end of the step; `write_assignments` says when."""

@@ -767,6 +767,10 @@ CONFIGURED = [
     layers.Flatten(input_shape=(2, 2)),
     layers.Reshape((2, -1)),
     layers.Rescaling(0.5, offset=-1),
+    layers.BatchNormalization(momentum=0.5, beta_initializer=initializers.HeNormal(seed=3), gamma_regularizer="l2"),
+    layers.LayerNormalization([2], center=False, name="l", trainable=False),
+    layers.Normalization((1, 2), mean=[0.5], variance=[4.0], invert=True),
+    layers.Normalization(None),
 ]
 
 

@@ -547,7 +547,7 @@ class Trainer(Layer):
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtype = config.floatx() if prepared is None else str(prepared["x"].dtype)
         weighted = prepared is not None and "weights" in prepared
-        trainable = (*map(id, self.trainable_variables), *self._trainable_flags()) if mode == TRAIN else ()
+        trainable = () if mode == PREDICT else (*map(id, self.trainable_variables), *self._trainable_flags())
         variables = tuple(id(v) for v in self.variables)
         key = (
             mode,
