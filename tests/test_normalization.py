@@ -258,7 +258,7 @@ def initial(value):
 def test_the_threads_meet_before_and_behind_the_moments():
     """And the sums of their gradient; the rest goes with the sweeps over the rows, and an activation is one with it."""
     text = net(Dense(200), BatchNormalization(), Activation("relu"), Dense(100), LayerNormalization()).describe(
-        batch_size=640
+        batch_size=390
     )
     lines = plan_lines(text)
     assert "6 phases, 5 barriers" in text  # of which a dense network has two phases
