@@ -144,3 +144,8 @@ class ValueAndGrad:
         gradients = recorder.gradients([(value, ops.ones_like(value))], targets)
         for name, symbol in [("value", value), *((f"gradient {i}", g) for i, g in enumerate(gradients))]:
             recorder.output(symbol, name, ROWS if symbol.shape[:1] == (None,) else STEP)
+        if recorder.assigns:
+            for symbol in (value, *gradients):
+                ops.check_finite(symbol)
+            recorder.check_assignments()
+            recorder.write_assignments()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops, variable
-from .errors import check_array, invalid
+from .errors import check_array, invalid, show
 from .ops.layout import Shape
 from .ops.operators import Operators
 from .ops.table import Op, check_attributes
@@ -87,10 +87,11 @@ def is_integer(symbol: Symbolic) -> bool:
 class RecordedStep:
     """A step as gradient rules see it: symbolic inputs and outputs, and attributes."""
 
-    __slots__ = ("attrs", "ins", "label", "outs", "row")
+    __slots__ = ("attrs", "ins", "label", "outs", "row", "update")
 
-    def __init__(self, row: Op, ins: list[Any], outs: list[Any], attrs: dict[str, Any], label: str):
+    def __init__(self, row: Op, ins: list[Any], outs: list[Any], attrs: dict[str, Any], label: str, update: bool):
         self.row, self.ins, self.outs, self.attrs, self.label = row, ins, outs, attrs, label
+        self.update = update
 
 
 class Recorder:
@@ -116,7 +117,12 @@ class Recorder:
         self.losses: list[tuple[Any, Symbolic]] = []  # what layers added to the loss, each with its layer
         self._known: dict[int, Symbolic] = {}
         self._label = ""
-        self._updating = 0
+        self._updating = False
+        # By the ids of variables: what layers assigned to them, what of that in the call that is being recorded, and
+        # their values for the calls behind those that assigned them.
+        self._assigned: dict[int, tuple[Variable, Symbolic]] = {}
+        self._assigned_here: dict[int, Symbolic] = {}
+        self._current: dict[int, Symbolic] = {}
 
     def __enter__(self) -> "Recorder":
         self._outer = variable.recording.recorder
@@ -131,7 +137,8 @@ class Recorder:
         self.tape.clear()
         self.calls.clear()
         self.losses.clear()
-        self._known.clear()
+        for symbols in (self._known, self._assigned, self._assigned_here, self._current):
+            symbols.clear()
 
     # Inputs and outputs
 
@@ -157,7 +164,7 @@ class Recorder:
         return self._area(STEP, name, (size,), self.dtype)
 
     def variable(self, variable: Variable) -> Symbolic:
-        """The symbol of a variable; the same one each time."""
+        """The symbol of a variable's memory; the same one each time."""
         if id(variable) not in self._known:
             if self.dtype == "float32" and variable.dtype not in (np.float32, np.int32):  # what C reads
                 raise invalid(
@@ -210,7 +217,7 @@ class Recorder:
                 )
             return value
         if isinstance(value, Variable):
-            return self.variable(value)
+            return self._current[id(value)] if id(value) in self._current else self.variable(value)
         return self.constant(value)
 
     def record(self, row: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -244,7 +251,7 @@ class Recorder:
                 dtype = row.dtypes[i] if i < len(row.dtypes) else first if row.view else self.dtype
                 self.buffers.append(Buffer(shape, dtype))
                 outs.append(Symbolic(self, len(self.buffers) - 1))
-        self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label))
+        self.tape.append(RecordedStep(row, ins, outs, row.bind(attrs), self._label, self._updating))
         return outs[0] if len(outs) == 1 else tuple(outs) if outs else None
 
     def producer(self, symbol: Symbolic) -> RecordedStep | None:
@@ -302,16 +309,71 @@ class Recorder:
                         accumulate(symbol, ops.summed_like(gradient, symbol))
         return [gradients[s.index] if s.index in gradients else ops.fill(s, value=0.0) for s in wrt]
 
+    # Assignments
+
+    @contextmanager
+    def call(self, name: str) -> Iterator[None]:
+        """The call of a layer, to which variables keep their values; what it assigns is for the calls after it."""
+        before, self._assigned_here = self._assigned_here, {}
+        try:
+            with self.label(name):
+                yield
+            self._current |= self._assigned_here
+        finally:
+            self._assigned_here = before
+
+    def value_of(self, variable: Variable) -> Symbolic:
+        """What was assigned to a variable last, also in the call that is being recorded; else its symbol."""
+        here = self._assigned_here
+        return here[id(variable)] if id(variable) in here else self.symbol(variable)  # type: ignore[return-value]
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Have a variable get a new value at the end of the step; `write_assignments` says when."""
+        argument, symbol = f"value of variable {variable.path!r}", self.symbol(value)
+        if variable.dtype.kind != "f":
+            fix = "make the variable with a floating dtype"
+            raise invalid(argument, f"an assignment to {variable.dtype} while a model is recorded", "floats", fix)
+        if symbol is None or symbol.shape != variable.shape:
+            fix = "reduce or broadcast it to the variable's shape"
+            raise invalid(argument, show(value), f"shape {variable.shape}", fix)
+        if is_integer(symbol):
+            symbol = ops.to_float(symbol)
+        self._assigned[id(variable)] = variable, symbol
+        self._assigned_here[id(variable)] = symbol
+
+    @property
+    def assigns(self) -> bool:
+        """Whether any layer assigned a value to a variable."""
+        return bool(self._assigned)
+
+    def check_assignments(self) -> None:
+        """Have the updates of this step wait for the proof that all values to be assigned are finite."""
+        for target, symbol in self._assigned.values():
+            with self.label(target.path.rpartition("/")[0]):
+                ops.check_finite(symbol)
+
+    def write_assignments(self) -> None:
+        """Write the updates that layers asked for."""
+        targets = {self.variable(variable).index for variable, _ in self._assigned.values()}
+        with self.updating():
+            values = [
+                ops.copy(s) if s.index in targets else s for _, s in self._assigned.values()
+            ]  # before they change
+            for (variable, _), value in zip(self._assigned.values(), values, strict=True):
+                with self.label(variable.path.rpartition("/")[0]):
+                    ops.assign(self.variable(variable), value)
+
     @contextmanager
     def updating(self) -> Iterator[None]:
-        """Steps recorded inside change weights: they run only while everything is finite."""
-        start = len(self.tape)
-        yield
-        self._updating = len(self.tape) - start
+        """Steps recorded inside change variables: they run only while everything is finite."""
+        before, self._updating = self._updating, True
+        try:
+            yield
+        finally:
+            self._updating = before
 
     def program(self) -> Program:
         """What was recorded so far, not yet planned."""
-        first_update = len(self.tape) - self._updating
         steps = [
             Step(
                 op=s.row.name,
@@ -319,8 +381,8 @@ class Recorder:
                 outs=tuple(x.index for x in s.outs),
                 attrs=s.attrs,
                 label=s.label,
-                update=i >= first_update,
+                update=s.update,
             )
-            for i, s in enumerate(self.tape)
+            for s in self.tape
         ]
         return Program(steps, self.buffers, self.areas, self.rows)

@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,16 @@ class Recording(threading.local):
 
 
 recording = Recording()
+
+
+@contextmanager
+def outside_recording() -> Iterator[None]:
+    """What is done inside is done at once, and no part of what this thread is recording."""
+    recorder, recording.recorder = recording.recorder, None
+    try:
+        yield
+    finally:
+        recording.recorder = recorder
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -93,7 +105,23 @@ class Variable(Operators):
         return self._value.copy()
 
     def assign(self, value: Any) -> None:
-        """Set the value; the shape must be the variable's own."""
+        """Set the value; the shape must be the variable's own.
+
+        In `call` of a layer while a training step, or a function for `value_and_grad`, is recorded, this is a part of
+        the step: the variable gets the value at its end, if loss, gradients and value are finite. Within the `call` it
+        keeps the old value; a later call of the layer in the same step sees the new one. Evaluation and prediction
+        change no variable: what is recorded for them leaves the assignment out.
+
+        Examples
+        --------
+        >>> v = Variable([1.0, 2.0])
+        >>> v.assign_add([1.0, 1.0])
+        >>> v.numpy()
+        array([2., 3.], dtype=float32)
+        """
+        if recording.recorder is not None:
+            recording.recorder.assign(self, value)
+            return
         value = check_array(f"value of variable {self.path!r}", value, self.dtype)
         if value.shape != self.shape:
             raise invalid(
@@ -105,12 +133,16 @@ class Variable(Operators):
         self._value[...] = value
 
     def assign_add(self, value: Any) -> None:
-        """Add to the value."""
-        self.assign(self._value + np.asarray(value))
+        """Add to the value; see `assign`."""
+        self.assign(self._latest() + (value if recording.recorder else np.asarray(value)))
 
     def assign_sub(self, value: Any) -> None:
-        """Subtract from the value."""
-        self.assign(self._value - np.asarray(value))
+        """Subtract from the value; see `assign`."""
+        self.assign(self._latest() - (value if recording.recorder else np.asarray(value)))
+
+    def _latest(self) -> Any:
+        """The value with what was assigned before."""
+        return recording.recorder.value_of(self) if recording.recorder else self._value
 
     def __float__(self) -> float:
         return float(self._now("conversion to a number"))

@@ -96,6 +96,7 @@ FUNCTIONS = {
     "layers.Activation": {"activation": "relu"},
     "layers.ActivityRegularization": {"l1": 0.1, "l2": 0.1},
     "layers.AlphaDropout": {"rate": 0.5},
+    "layers.BatchNormalization": {},
     "layers.Dense": {"units": 3},
     "layers.Dot": {"axes": 1},
     "layers.Dropout": {"rate": 0.5},
@@ -114,6 +115,8 @@ FUNCTIONS = {
     "layers.RBF": {"units": 3},
     "layers.ReLU": {"max_value": 1.0},
     "layers.RepeatVector": {"n": 2},
+    "layers.LayerNormalization": {},
+    "layers.Normalization": {},
     "layers.Rescaling": {"scale": 0.5},
     "layers.Reshape": {"target_shape": (2, 2)},
     "layers.dot": {"inputs": [X, X], "axes": 1},
@@ -266,6 +269,7 @@ def recorded(function):
 # What is called on objects: how they are made, the method, and valid arguments.
 METHODS = {
     "Activation": (lambda: layers.Activation("softmax", name="a"), "__call__", {"x": X}),
+    "BatchNormalization": (lambda: layers.BatchNormalization(name="b"), "__call__", {"x": X, "training": True}),
     "BinaryCrossentropy": (lambda: losses.BinaryCrossentropy(reduction="none"), "__call__", PAIR),
     "CategoricalCrossentropy": (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), "__call__", PAIR),
     "Constant": (lambda: initializers.Constant([1.0, 2.0]), "__call__", {"shape": (3, 2)}),
@@ -279,6 +283,7 @@ METHODS = {
     "HeNormal": (lambda: initializers.HeNormal(1), "__call__", {"shape": (3, 2)}),
     "L1L2": (lambda: regularizers.L1L2(0.1, 0.1), "__call__", {"x": X}),
     "Maxout": (lambda: layers.Maxout(3, name="m"), "__call__", {"x": X}),
+    "LayerNormalization": (lambda: layers.LayerNormalization(name="l"), "__call__", {"x": X}),
     "MeanSquaredError": (lambda: losses.MeanSquaredError(), "__call__", PAIR | {"sample_weight": WEIGHTS}),
     "PReLU": (lambda: layers.PReLU(shared_axes=[1], name="p"), "__call__", {"x": X}),
     "RBF": (lambda: layers.RBF(3, name="r"), "__call__", {"x": X}),
@@ -298,6 +303,7 @@ METHODS = {
     "Zeros": (lambda: initializers.Zeros(), "__call__", {"shape": (3, 2), "dtype": "float32"}),
     "Softmax": (lambda: layers.Softmax((1, 2), name="s"), "__call__", {"x": X[:, :, None]}),
     "add_loss": (built, "add_loss", {"loss": np.float32(1)}),
+    "adapt": (lambda: layers.Normalization(name="n"), "adapt", {"data": X}),
     "add_variable": (lambda: Count("m"), "add_variable", {"shape": (2,)}),
     "add_weight": (built, "add_weight", {"shape": (2, 3)}),
     "apply_gradients": (

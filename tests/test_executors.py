@@ -16,7 +16,17 @@ import fastnn
 from fastnn import _native, execute, optimizers, sweeps, variable
 from fastnn.debug import expected
 from fastnn.execute import NativeExecutor, NumpyExecutor
-from fastnn.layers import Activation, Dense, Dropout, Flatten, Rescaling, Reshape
+from fastnn.layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNormalization,
+    Normalization,
+    Rescaling,
+    Reshape,
+)
 from fastnn.losses import CategoricalCrossentropy
 from fastnn.memory import Memory
 from fastnn.models.programs import TRAIN, compile_program
@@ -85,6 +95,28 @@ CASES = {
         class_patterns(SAMPLES, width=300)[0],
         LABELS,
         None,
+    ),
+    "normalized": lambda: (
+        [
+            Normalization(mean=0.5, variance=0.25),
+            dense(33),
+            BatchNormalization(momentum=0.9),
+            Activation("relu"),
+            dense(24),
+            LayerNormalization(beta_initializer="random_normal"),
+            Reshape((4, 6)),
+            BatchNormalization(gamma_regularizer="l2", center=False),
+            dense(5, "tanh"),
+            LayerNormalization(scale=False),
+            BatchNormalization(trainable=False),
+            Flatten(),
+            dense(6, "softmax"),
+        ],
+        "sparse_categorical_crossentropy",
+        "adam",
+        X,
+        LABELS,
+        WEIGHTS,
     ),
     "odd ones": lambda: (
         [Activation("exponential"), dense(9, "abs"), dense(6, "softmax"), Activation("linear")],

@@ -775,6 +775,10 @@ CONFIGURED = [
     layers.Minimum(),
     layers.Concatenate(axis=1),
     layers.Dot(axes=(1, 2), normalize=True),
+    layers.BatchNormalization(momentum=0.5, beta_initializer=initializers.HeNormal(seed=3), gamma_regularizer="l2"),
+    layers.LayerNormalization([2], center=False, name="l", trainable=False),
+    layers.Normalization((1, 2), mean=[0.5], variance=[4.0], invert=True),
+    layers.Normalization(None),
 ]
 
 

@@ -6,7 +6,7 @@ from harness import ISAS
 from nets import THREADS, class_patterns, force, spy_on_calls
 
 import fastnn
-from fastnn.layers import Dense, Dropout, Flatten, Reshape
+from fastnn.layers import BatchNormalization, Dense, Dropout, Flatten, LayerNormalization, Reshape
 
 X, Y = class_patterns(150, width=20, classes=7)
 ORDER = np.random.default_rng(5).permutation(len(X))
@@ -18,8 +18,10 @@ def make():
     model = fastnn.Sequential(
         [
             Dense(1024, activation="gelu", bias_initializer="random_normal", input_shape=(20,)),
+            BatchNormalization(moving_mean_initializer="random_normal", beta_initializer="random_normal"),
             Dense(18, activation="elu", bias_initializer="random_normal"),
             Reshape((3, 6)),
+            LayerNormalization(),
             Dense(5, activation="sigmoid"),
             Flatten(),
             Dropout(0.5),

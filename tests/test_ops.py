@@ -46,6 +46,13 @@ NUMPY = SimpleNamespace(
     maxout=lambda z, k: z.reshape(*z.shape[:-1], k, -1).max(-2),
     squared_distances=lambda x, c: ((x[..., np.newaxis] - c) ** 2).sum(-2),
     mean_squared_error=lambda y, t: np.mean((y - t) ** 2, axis=-1),
+    batch_moments=lambda x: (np.mean(x, axis=(*range(x.ndim - 1),)), np.var(x, axis=(*range(x.ndim - 1),))),
+    standardize=lambda x, mean, variance, gamma=1, beta=0, *, epsilon, own=0: (
+        (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+    ),
+    layer_normalization=lambda x, gamma=1, beta=0, *, epsilon: (
+        (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon) * gamma + beta
+    ),
 )
 
 
@@ -316,7 +323,19 @@ def norm_of_batch(xp, x, scale):
     return centred / xp.sqrt(xp.mean(xp.square(centred), axis=0, keepdims=True) + 0.1) * scale
 
 
+def by_batch(xp, x, *rest):
+    return xp.standardize(x, *xp.batch_moments(x), *rest, epsilon=0.1, own=1)
+
+
 SEVERAL = {
+    "batch": (by_batch, [(B, 5), (5,), (5,)]),
+    "batch of images": (by_batch, [(B, 3, 2, 5), (5,), (5,)]),
+    "batch, no scale": (lambda xp, x: xp.exp(by_batch(xp, x)), [(B, 17)]),
+    "frozen batch": (lambda xp, *args: xp.standardize(*args, epsilon=0.1), [(B, 2, 5), (5,), (5,), (5,), (5,)]),
+    "moments": (lambda xp, x: xp.batch_moments(x)[0] * xp.batch_moments(x)[1], [(B, 3, 5)]),
+    "layer": (lambda xp, *args: xp.layer_normalization(*args, epsilon=0.1), [(B, 17), (17,), (17,)]),
+    "layer of words": (lambda xp, *args: xp.layer_normalization(*args, epsilon=0.1), [(B, 3, 5), (5,), (5,)]),
+    "layer, no scale": (lambda xp, x: xp.exp(xp.layer_normalization(x, epsilon=0.1)), [(B, 3, 5)]),
     "attention": (attention, [(B, 3, 4), (3, 4, 4)]),
     "norm of layer": (norm_of_layer, [(B, 3, 5), (5,), (5,)]),
     "norm of batch": (norm_of_batch, [(B, 5), (5,)]),

@@ -27,7 +27,7 @@ from ..errors import (
 from ..ops.table import Shape, find_recorder
 from ..record import Placeholder, Recorder, Symbolic
 from ..registry import Configurable, snake_case
-from ..variable import Variable
+from ..variable import Variable, outside_recording
 from .graph import KerasTensor, Node, Spec
 
 _names: Counter[str] = Counter()
@@ -177,7 +177,7 @@ class Layer(Configurable):
         given = (input_dim,) if input_dim is not None else input_shape
         self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
-        self.trainable = trainable
+        self._trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
         self._output_specs: dict[str, Any] = {}  # structures of `Spec`
@@ -392,7 +392,7 @@ class Layer(Configurable):
         arguments = {"training": training} if takes_training else {}
         recorder = find_recorder(tuple(tree.leaves(x)))
         try:
-            with recorder.label(self.name) if recorder else nullcontext():
+            with recorder.call(self.name) if recorder else nullcontext():
                 y = self.call(x, **arguments)
         except (ValueError, TypeError) as error:
             name_layer(error, self.name)
@@ -420,7 +420,7 @@ class Layer(Configurable):
         if not self.built:
             unbuilt = frozenset(part for part in self._parts() if isinstance(part, Layer) and not part.built)
             self._before_build = len(self._own), len(self._regularizers), unbuilt
-            with undone_on_error([self]):
+            with undone_on_error([self]), outside_recording():
                 self.build(input_shape)
 
     def unbuild(self) -> None:
@@ -457,6 +457,23 @@ class Layer(Configurable):
         return self.variables
 
     @property
+    def trainable(self) -> bool:
+        """Whether the weights learn; setting it also sets it for all layers inside, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = check_flag("trainable", value)
+        Structure.changes += 1
+        for part in self._parts():
+            if isinstance(part, Layer):
+                part.trainable = value
+
+    def _trainable_flags(self) -> tuple[bool, ...]:
+        """Of this layer and those inside: whether they are trainable, which also says how some of them compute."""
+        return self.trainable, *(flag for layer in self._layers() for flag in layer._trainable_flags())
+
+    @property
     def trainable_variables(self) -> list[Variable]:
         if not self.trainable:
             return []
@@ -475,8 +492,9 @@ class Layer(Configurable):
 
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
-        """Regularizers with the variables they apply to."""
-        return unique([*self._regularizers, *(p for layer in self._layers() for p in layer.penalties)])
+        """Regularizers with the variables they apply to, if these learn."""
+        own = [penalty for penalty in self._regularizers if self.trainable and penalty[1].trainable]
+        return unique([*own, *(p for layer in self._layers() for p in layer.penalties)])
 
     @property
     def losses(self) -> list[Any]:

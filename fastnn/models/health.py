@@ -282,7 +282,7 @@ def steepest(recorder: Recorder, chain: list[RecordedStep], source: Symbolic, ou
 
 def own_slopes(step: RecordedStep, z: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The derivative of each element by its own input, where a row of outputs depends on the whole row of inputs."""
-    computed = RecordedStep(step.row, [z], [y], step.attrs, step.label)
+    computed = RecordedStep(step.row, [z], [y], step.attrs, step.label, False)
     slopes = np.empty_like(y)
     for unit in range(y.shape[-1]):
         towards = np.zeros_like(y)

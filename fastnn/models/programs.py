@@ -138,6 +138,8 @@ def record_objective(
             for gradient, variable in zip(gradients, variables, strict=True):
                 with recorder.label(owner(variable)):
                     ops.check_finite(gradient)
+            recorder.check_assignments()
+        recorder.write_assignments()
         objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)), mode == GATHER)
     for i, penalty in enumerate(penalties):
         recorder.output(penalty, penalty_name(i), STEP)

@@ -714,7 +714,7 @@ class Trainer(Layer):
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtypes = None if prepared is None else tuple(str(prepared[name].dtype) for name in input_areas(self))
         weighted = tuple(name for name in prepared or () if name.startswith("weights"))
-        trainable = tuple(id(v) for v in self.trainable_variables) if mode in (TRAIN, GATHER) else ()
+        trainable = () if mode == PREDICT else (*map(id, self.trainable_variables), *self._trainable_flags())
         variables = tuple(id(v) for v in self.variables)
         key = (
             mode,

@@ -10,6 +10,7 @@ from .dense import dense, dense_grad_bias, dense_grad_input, dense_grad_kernel, 
 from .elementwise import *
 from .losses import *
 from .metrics import *
+from .norm import batch_moments, layer_normalization, moving_average, standardize
 from .python import python
 from .random import dropout, gaussian_dropout, gaussian_noise
 from .reduce import *
