@@ -7,8 +7,9 @@ import numpy as np
 
 from fastnn.config import set_random_seed
 from fastnn.errors import check_array, check_integer, check_number, invalid, show
+from fastnn.registry import register as register_keras_serializable
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = ["normalize", "register_keras_serializable", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -31,7 +31,7 @@ FLOORS = [
         "regularizers",
         "gradients",
     ],
-    ["models", "callbacks", "plotting", "datasets", "utils"],
+    ["models", "callbacks", "plotting", "datasets", "saving", "utils"],
     ["__init__"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}

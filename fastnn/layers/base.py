@@ -25,9 +25,11 @@ from ..errors import (
 )
 from ..ops.table import Shape, find_recorder
 from ..record import Placeholder, Recorder, Symbolic
-from ..registry import Configurable, snake_case
+from ..registry import Configurable, serialize, snake_case
 from ..variable import Variable
 from .graph import KerasTensor, Node, Spec
+
+PACKAGE = __name__.partition(".")[0] + "."
 
 _names: Counter[str] = Counter()
 
@@ -93,6 +95,19 @@ def marking(build: Callable[..., None]) -> Callable[..., None]:
     return marked
 
 
+def complete(init: Callable[..., None]) -> Callable[..., None]:
+    """A subclass's `__init__` that says when it is done whether that of `Layer` was forgotten."""
+
+    @functools.wraps(init)
+    def checked(self: "Layer", *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if "_nodes" not in vars(self):
+            received, fix = "an __init__() that does not call the one of its base", "begin it with super().__init__()"
+            raise invalid(f"class {type(self).__name__}", received, "a layer that is ready", fix, RuntimeError)
+
+    return checked
+
+
 class Structure:
     """Counts how often layers got or lost variables, so that what was prepared for them knows when it is old."""
 
@@ -143,11 +158,10 @@ class Layer(Configurable):
             known = {*inspect.signature(type(self)).parameters, *inspect.signature(Layer).parameters}
             raise unknown(f"argument of {type(self).__name__}", argument, known - {"kwargs", "others"})
         check_name("name", name)
-        trainable = check_flag("trainable", trainable)
+        self._trainable = check_flag("trainable", trainable)
         given = (input_dim,) if input_dim is not None else input_shape
         self.given_input_shape = None if given is None else sample_shape("input_shape", given)
         self.name = name or automatic_name(type(self).__name__)
-        self.trainable = trainable
         self.built = False
         self.build_shape: Shape | None = None
         self._output_specs: dict[str, Any] = {}  # structures of `Spec`
@@ -161,6 +175,8 @@ class Layer(Configurable):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = marking(cls.build)  # type: ignore[method-assign]
+        if "__init__" in vars(cls) and not cls.__module__.startswith(PACKAGE):
+            cls.__init__ = complete(cls.__init__)  # type: ignore[method-assign]
         if cls.__module__.startswith(__package__) and Layer in cls.__bases__ and "one_input" not in vars(cls):
             cls.one_input = True
 
@@ -209,6 +225,10 @@ class Layer(Configurable):
             config["input_shape"] = self.given_input_shape
         return config
 
+    def _described(self, attribute: str) -> Any:
+        """What a configuration says of one of its parts."""
+        return serialize(f"{attribute} of layer {self.name!r}", getattr(self, attribute))
+
     def add_weight(
         self,
         shape: tuple[int, ...] | None = (),
@@ -256,6 +276,24 @@ class Layer(Configurable):
         return variable
 
     # For users
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes its weights. To set it sets that of all layers inside, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = check_flag("trainable", value)
+        found: dict[int, Layer] = {}
+        waiting: list[Layer] = [self]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                waiting += [part for part in layer._parts() if isinstance(part, Layer)]
+        for layer in found.values():
+            layer._trainable = value
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         argument = f"input of layer {self.name!r}"
@@ -328,6 +366,8 @@ class Layer(Configurable):
             name_layer(error, self.name)
             raise
         argument = f"output of layer {self.name!r}"
+        if tree.is_nested(y) and not tree.flatten(y):
+            raise invalid(argument, show(y), "at least one array", "return the result", TypeError)
         for leaf in tree.leaves(y):
             if not isinstance(leaf, Symbolic if recorder else (np.ndarray, np.generic)):
                 expected, fix = (
@@ -351,6 +391,7 @@ class Layer(Configurable):
     def unbuild(self) -> None:
         """Forget the weights that were made by building; the next data make new ones."""
         own, regularizers, unbuilt = self._before_build
+        self._before_build = own, regularizers, frozenset()  # layers may hold each other
         Structure.changes += 1
         self.built, self.build_shape = False, None
         self._output_specs.clear()
@@ -361,17 +402,27 @@ class Layer(Configurable):
 
     def _parts(self) -> list["Layer | Variable"]:
         """Layers and variables that this layer is made of."""
-        return list(parts_in(vars(self)))
+        return [part for part in parts_in(vars(self)) if part is not self]
 
     def _layers(self) -> list["Layer"]:
         """Layers inside this one, known once it is built."""
         return self._inside
 
+    def _tree(self, trainable: bool = False) -> list["Layer"]:
+        """This layer and those inside it, each once, even if they hold each other; or those of them that learn."""
+        found: dict[int, Layer] = {}
+        waiting: list[Layer] = [self]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in found and (layer.trainable or not trainable):
+                found[id(layer)] = layer
+                waiting += reversed(layer._layers())
+        return list(found.values())
+
     @property
     def variables(self) -> list[Variable]:
         """All variables, trainable or not: its own in the order they were made, then those of layers inside."""
-        inside = [v for layer in self._layers() for v in layer.variables]
-        return unique(self._own + inside) if inside else self._own.copy()
+        return unique(v for layer in self._tree() for v in layer._own)
 
     @property
     def weights(self) -> list[Variable]:
@@ -379,11 +430,7 @@ class Layer(Configurable):
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        if not self.trainable:
-            return []
-        own = [v for v in self._own if v.trainable]
-        inside = [v for layer in self._layers() for v in layer.trainable_variables]
-        return unique(own + inside) if inside else own
+        return unique(v for layer in self._tree(trainable=True) for v in layer._own if v.trainable)
 
     trainable_weights = trainable_variables
 
@@ -397,7 +444,7 @@ class Layer(Configurable):
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
         """Regularizers with the variables they apply to."""
-        return unique([*self._regularizers, *(p for layer in self._layers() for p in layer.penalties)])
+        return unique(penalty for layer in self._tree() for penalty in layer._regularizers)
 
     @property
     def input_shape(self) -> Shape:

@@ -1,6 +1,7 @@
 """The graph of a functional model: from inputs to outputs through calls of layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from .. import tree
@@ -9,7 +10,7 @@ from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.graph import KerasTensor, Node
 from ..layers.operation import Operation
-from ..registry import registered
+from ..registry import name_of, registered
 
 
 class Graph:
@@ -119,21 +120,33 @@ class Graph:
 
     # Configuration, in the form of Keras 3
 
-    def get_config(self) -> dict[str, Any]:
-        """Layers, their calls, and which of these give the inputs and outputs."""
-        nodes = [tensor.node for tensor in tree.leaves(self.inputs)] + self.nodes
-        calls = {id(layer): [node for node in unique(nodes) if node.layer is layer] for layer in self.layers}
+    def calls(self) -> dict[int, list[Node]]:
+        """The calls of each layer within this graph, by the layer's id."""
+        nodes = unique([tensor.node for tensor in tree.leaves(self.inputs)] + self.nodes)
+        return {id(layer): [node for node in nodes if node.layer is layer] for layer in self.layers}
 
-        def reference(tensor: KerasTensor) -> dict[str, Any]:
+    def sources(self, structure: Any, calls: dict[int, list[Node]]) -> Any:
+        """For each array the layer that makes it, in which of its calls, and as which output."""
+
+        def source(tensor: KerasTensor) -> list[Any]:
             number = next(i for i, node in enumerate(calls[id(tensor.node.layer)]) if node is tensor.node)
             place = next(i for i, out in enumerate(tree.leaves(tensor.node.outputs)) if out is tensor)
-            return {"class_name": "__keras_tensor__", "config": [tensor.node.layer.name, number, place]}
+            return [tensor.node.layer.name, number, place]
+
+        return tree.map_structure(source, structure)
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers, their calls, and which of these give the inputs and outputs."""
+        calls = self.calls()
+
+        def reference(tensor: KerasTensor) -> dict[str, Any]:
+            history = {"keras_history": self.sources(tensor, calls)}
+            return {"class_name": TENSOR, "config": {"shape": tensor.shape, "dtype": tensor.dtype} | history}
 
         layers = [
             {
-                "class_name": type(layer).__name__,
+                **layer_config(layer),
                 "name": layer.name,
-                "config": layer.get_config(),
                 "inbound_nodes": [
                     {"args": [tree.map_structure(reference, node.inputs)], "kwargs": {"training": node.training}}
                     for node in calls[id(layer)]
@@ -144,52 +157,93 @@ class Graph:
         ]
         return {
             "layers": layers,
-            "input_layers": tree.map_structure(reference, self.inputs),
-            "output_layers": tree.map_structure(reference, self.outputs),
+            "input_layers": self.sources(self.inputs, calls),
+            "output_layers": self.sources(self.outputs, calls),
         }
 
     @classmethod
     def tensors(cls, config: dict[str, Any]) -> tuple[Any, Any]:
         """Inputs and outputs, with new layers, from what `get_config` gave."""
-        fix = "pass what get_config() gave"
         entries = config.get("layers")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise invalid("config", show(config), "a dict with a list of layers", fix, TypeError)
+            raise unreadable(show(config), "a dict with a list of layers", TypeError)
         made: dict[str, Layer] = {}
-        outputs: dict[tuple[str, int], list[KerasTensor]] = {}
+        outputs: dict[tuple[str, int], list[KerasTensor]] = {}  # of the calls by layer and number
         waiting: list[tuple[str, int, Any, Any]] = []
         for entry in entries:
             layer = layer_from_config(entry)
             made[layer.name] = layer
             if isinstance(layer, InputLayer):
                 outputs[layer.name, 0] = [layer.tensor()]
-            for number, call in enumerate(entry.get("inbound_nodes", [])):
-                waiting.append((layer.name, number, call["args"][0], call["kwargs"].get("training")))
+            waiting += [(layer.name, number, *call) for number, call in enumerate(calls_in(entry))]
 
-        def lookup(structure: Any) -> Any:
-            """The arrays in the places of the references; KeyError if one is not made yet."""
-            if isinstance(structure, dict) and structure.get("class_name") == "__keras_tensor__":
-                name, number, place = structure["config"]
-                return outputs[name, number][place]
-            items = [(key, lookup(value)) for key, value in tree.children(structure)]
-            if isinstance(structure, dict):
-                return dict(items)
-            return [value for _, value in items]
+        def tensor(source: Source) -> KerasTensor:
+            call = outputs.get((source.layer, source.call), [])
+            if source.place >= len(call):
+                raise unreadable(f"a request for {source}", "one for an array that a layer makes")
+            return call[source.place]
 
         while waiting:
             later = []
             for name, number, inputs, training in waiting:
-                try:
-                    x = lookup(inputs)
-                except KeyError:
+                if all((source.layer, source.call) in outputs for source in tree.leaves(inputs)):
+                    outputs[name, number] = tree.flatten(made[name](tree.map_structure(tensor, inputs), training))
+                else:
                     later.append((name, number, inputs, training))
-                    continue
-                outputs[name, number] = tree.flatten(made[name](x, training))
             if len(later) == len(waiting):
                 received = f"a call of {later[0][0]!r} on what no layer makes, or in a circle"
-                raise invalid("config", received, "layers that can be called one after the other", fix)
+                raise unreadable(received, "layers that can be called one after the other")
             waiting = later
-        return lookup(config["input_layers"]), lookup(config["output_layers"])
+        ends = (sources_in(config.get(key)) for key in ("input_layers", "output_layers"))
+        inputs, ends_at = (tree.map_structure(tensor, end) for end in ends)
+        return inputs, ends_at
+
+
+TENSOR = "__keras_tensor__"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which layer makes an array, in which of its calls, and as which of its outputs."""
+
+    layer: str
+    call: int
+    place: int
+
+
+def unreadable(received: str, expected: str, error: type[Exception] = ValueError) -> Exception:
+    """The error of a configuration that `get_config` did not give."""
+    return invalid("config", received, expected, "pass what get_config() gave", error)
+
+
+def is_source(value: Any) -> bool:
+    """Whether these are the parts of a `Source`."""
+    if not isinstance(value, (list, tuple)) or len(value) != 3 or not isinstance(value[0], str):
+        return False
+    return all(isinstance(n, int) and n >= 0 for n in value[1:])
+
+
+def sources_in(structure: Any) -> Any:
+    """The structure with a `Source` for each of its references to an array."""
+    if isinstance(structure, dict) and structure.get("class_name") == TENSOR:
+        config = structure.get("config")
+        structure = config.get("keras_history") if isinstance(config, dict) else None
+    if is_source(structure):
+        return Source(*structure)
+    if not tree.is_nested(structure):
+        raise unreadable(show(structure), "the name of a layer, the number of its call and that of the output")
+    made = [(key, sources_in(part)) for key, part in tree.children(structure)]
+    return dict(made) if isinstance(structure, dict) else [part for _, part in made]
+
+
+def calls_in(entry: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Inputs, as `Source`, and the argument `training` of each call of a layer."""
+    for call in entry.get("inbound_nodes", []):
+        args = call.get("args") if isinstance(call, dict) else None
+        kwargs = call.get("kwargs") if isinstance(call, dict) else None
+        if not isinstance(args, (list, tuple)) or len(args) != 1 or not isinstance(kwargs, dict):
+            raise unreadable(f"the call {show(call)}", "a dict of args and kwargs")
+        yield sources_in(args[0]), kwargs.get("training")
 
 
 def is_input(tensor: KerasTensor) -> bool:
@@ -202,11 +256,16 @@ def unique(nodes: list[Node]) -> list[Node]:
     return list({id(node): node for node in nodes}.values())
 
 
+def layer_config(layer: Layer) -> dict[str, Any]:
+    """Class name and configuration of a layer."""
+    return {"class_name": name_of(type(layer)), "config": layer.get_config()}
+
+
 def layer_from_config(entry: dict[str, Any]) -> Layer:
     """A layer from its class name and configuration."""
     from .. import layers, models
 
-    known = {**vars(layers), **vars(models), "Operation": Operation}
+    known = {**vars(layers), **vars(models), "Functional": models.Model, "Operation": Operation}
     classes = {name: cls for name, cls in known.items() if isinstance(cls, type) and issubclass(cls, Layer)}
     classes |= registered(Layer)
     name = entry.get("class_name")

@@ -17,7 +17,7 @@ from ..errors import (
     show,
     unknown,
 )
-from ..layers.base import Layer, parts_in, undone_on_error, unique
+from ..layers.base import Layer, undone_on_error, unique
 from ..layers.graph import KerasTensor
 from ..layers.operation import Operation
 from ..record import Placeholder
@@ -98,7 +98,7 @@ class Model(Trainer):
         """The layers that this model consists of: in Keras' order, in the order of attributes in a subclass."""
         if self._graph is not None:
             return [layer for layer in self._graph.layers if not isinstance(layer, Operation)]
-        return [part for part in unique(parts_in(vars(self))) if isinstance(part, Layer)]
+        return [part for part in unique(super()._parts()) if isinstance(part, Layer)]
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape: None for the batch, then the shape of a sample."""
@@ -129,10 +129,25 @@ class Model(Trainer):
             return self.predict_on_batch(x)
         symbolic = any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x))
         if symbolic or (training is not None and check_flag("training", training)):
-            if not symbolic and (self.built or isinstance(self._graph, Graph)):
+            if symbolic and self._graph is not None:
+                x = self._packed(self._symbols(x))
+            elif not symbolic and self.built:
                 x = self._packed(self._features(x))
             return super().__call__(x, training)
         return self.predict_on_batch(x)
+
+    def _symbols(self, x: Any) -> list[Any]:
+        """The inputs of a call in a recording or a functional model, if they go with this model."""
+        argument, names, shapes = f"input of model {self.name!r}", self.input_names, tree.shape_leaves(self.input_shape)
+        if len(names) == 1 and isinstance(x, (list, tuple)) and len(x) == 1:
+            x = x[0]
+        found = self._parts_of(argument, x, "input")
+        for name, part, shape in zip(names, found, shapes, strict=True):
+            given = getattr(part, "shape", None)
+            if not isinstance(given, tuple) or given[1:] != shape[1:]:
+                received = show(part) if not isinstance(given, tuple) else f"shape {given} for {name!r}"
+                raise invalid(argument, received, f"shape {shape}", "pass an array of that shape")
+        return found
 
     def _parts(self) -> list[Layer | Variable]:
         if self._graph is None:
@@ -209,6 +224,8 @@ class Model(Trainer):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by position."""
+        if name is not None and index is not None:
+            raise invalid("get_layer()", "a name and an index", "one of them", "leave the other one out")
         if name is not None:
             for layer in self.layers:
                 if is_one_of(name, (layer.name,)):
