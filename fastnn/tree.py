@@ -77,7 +77,10 @@ def shape_pack(shapes: Any, flat: Iterable[Any]) -> Any:
     if is_shape(shapes):
         return next(values)
     made = [(key, shape_pack(part, values)) for key, part in children(shapes)]
-    return dict(made) if isinstance(shapes, dict) else [value for _, value in made]
+    if isinstance(shapes, dict):
+        return dict(made)
+    packed = [value for _, value in made]
+    return tuple(packed) if isinstance(shapes, tuple) else packed
 
 
 def unpack(shapes: Any, value: Any) -> list[Any] | None:

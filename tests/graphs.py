@@ -107,7 +107,29 @@ def inputs(model, samples=24):
     return numbers(samples, *shapes[1:], stream=0)
 
 
-def targets(model, samples=24):
-    """Numbers that each output shall give."""
-    flat = fastnn.tree.shape_leaves(model.output_shape)
-    return [numbers(samples, *shape[1:], stream=100 + i) for i, shape in enumerate(flat)]
+SPARSE = "sparse_categorical_crossentropy"
+LOSSES = {
+    "two_branches": SPARSE,
+    "heads": [SPARSE, "mse"],
+    "inception": SPARSE,
+    "residual": "mse",
+    "siamese": "binary_crossentropy",
+    "nested": "mae",
+    "dictionaries": {"size": "mse", "kind": SPARSE},
+    "operators": "mse",
+    "shared": [SPARSE, "mae"],
+}
+WIDTHS = {"siamese": 1}  # of the targets that are numbers, else 2
+
+
+def targets(name, samples=24):
+    """Targets for a model's losses: labels, or numbers."""
+    stream = iter(range(100, 200))
+
+    def target(loss):
+        if loss == SPARSE:
+            return 5 * np.arange(samples) % 3
+        values = numbers(samples, WIDTHS.get(name, 2), stream=next(stream))
+        return (values > 0).astype(np.float32) if loss == "binary_crossentropy" else values
+
+    return fastnn.tree.map_structure(target, LOSSES[name])

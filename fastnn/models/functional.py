@@ -48,6 +48,10 @@ class Graph:
         begin = tree.flatten(inputs)
         if len({id(tensor) for tensor in begin}) < len(begin):
             raise invalid("inputs", "the same input twice", "inputs that differ", "leave one of them out")
+        self.begin = {
+            id(tensor): tensor if is_input(tensor) else InputLayer(tensor.shape[1:], f"{name}_input").tensor()
+            for tensor, name in zip(begin, names_of(inputs), strict=True)
+        }
         self.nodes, self.layers = self._sorted()
         names = [layer.name for layer in self.layers]
         for name in names:
@@ -56,23 +60,26 @@ class Graph:
                     "layers", f"{names.count(name)} named {name!r}", "names that differ", "give each a name of its own"
                 )
 
+    @property
+    def entries(self) -> Any:
+        """The arrays that data are given for: the inputs, each that a layer makes replaced by an `Input` like it."""
+        return tree.map_structure(lambda tensor: self.begin[id(tensor)], self.inputs)
+
+    def parents(self, node: Node) -> list[Node]:
+        """The calls that make the inputs of a call: nothing lies behind the inputs of the graph."""
+        return [] if node.inputs is None else [self.maker(tensor) for tensor in tree.leaves(node.inputs)]
+
+    def maker(self, tensor: KerasTensor) -> Node:
+        """The call that makes an array."""
+        return self.begin.get(id(tensor), tensor).node
+
     def _sorted(self) -> tuple[list[Node], list[Layer]]:
-        begin = {id(tensor) for tensor in tree.leaves(self.inputs)}
+        begin = {id(tensor.node) for tensor in self.begin.values()}
         finished: list[Node] = []
         known: set[int] = set()
         met: dict[int, int] = {}  # the layers in the order in which the walk meets them
-
-        def is_given(node: Node) -> bool:
-            return all(id(tensor) in begin for tensor in tree.leaves(node.outputs))
-
-        def parents(node: Node) -> list[Node]:
-            """The calls that are needed before a call: none behind what is given."""
-            if is_given(node) or node.inputs is None:
-                return []
-            return [tensor.node for tensor in tree.leaves(node.inputs) if id(tensor) not in begin or is_input(tensor)]
-
         for output in tree.leaves(self.outputs):
-            waiting = [(output.node, False)]  # not recursive: a model may be thousands of layers deep
+            waiting = [(self.maker(output), False)]  # not recursive: a model may be thousands of layers deep
             while waiting:
                 node, done = waiting.pop()
                 if done:
@@ -80,10 +87,10 @@ class Graph:
                 elif id(node) not in known:
                     known.add(id(node))
                     met.setdefault(id(node.layer), len(met))
-                    if node.inputs is None and not is_given(node):
+                    if node.inputs is None and id(node) not in begin:
                         raise self._disconnected(node)
                     waiting.append((node, True))
-                    waiting += [(parent, False) for parent in reversed(parents(node))]
+                    waiting += [(parent, False) for parent in reversed(self.parents(node))]
         depths: dict[int, int] = {}
         of_layers: dict[int, int] = {}
         layers: dict[int, Layer] = {}
@@ -91,17 +98,17 @@ class Graph:
             depth = max(depths.get(id(node), 0), of_layers.get(id(node.layer), 0))
             depths[id(node)] = of_layers[id(node.layer)] = depth
             layers[id(node.layer)] = node.layer
-            for parent in parents(node):
+            for parent in self.parents(node):
                 depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
-        for tensor in tree.leaves(self.inputs):
-            if is_input(tensor) and id(tensor.node.layer) not in layers:  # no output needs it
-                layers[id(tensor.node.layer)] = tensor.node.layer
-                of_layers[id(tensor.node.layer)], met[id(tensor.node.layer)] = 0, -1
+        for tensor in self.begin.values():
+            layer = tensor.node.layer
+            if id(layer) not in layers:  # no output needs it
+                layers[id(layer)], of_layers[id(layer)], met[id(layer)] = layer, 0, -1
         order = sorted(layers.values(), key=lambda layer: (-of_layers[id(layer)], met[id(layer)]))
-        return [node for node in finished if not is_given(node)], order
+        return [node for node in finished if node.inputs is not None], order
 
     def _disconnected(self, node: Node) -> Exception:
-        known = ", ".join(repr(tensor.name) for tensor in tree.leaves(self.inputs))
+        known = ", ".join(map(repr, names_of(self.inputs)))
         return invalid(
             "outputs",
             f"one that needs the input {node.layer.name!r}",
@@ -115,20 +122,39 @@ class Graph:
         values = {id(tensor): value for tensor, value in given}
         for node in self.nodes:
             made = call(node, tree.map_structure(lambda tensor: values[id(tensor)], node.inputs))
-            values.update(zip(map(id, tree.leaves(node.outputs)), tree.leaves(made), strict=True))
+            for tensor, value in zip(tree.leaves(node.outputs), tree.leaves(made), strict=True):
+                values.setdefault(id(tensor), value)  # one that is an input, too, stays what was given
         return tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
+
+    def is_chain(self) -> bool:
+        """Whether each call has one input and gives one other call its input, and no layer is called twice."""
+        calls, inputs = self.calls(), [tree.flatten(node.inputs) for node in self.nodes]
+        parents = {id(self.maker(tensor)) for tensors in inputs for tensor in tensors}
+        one_each = all(len(tensors) == 1 for tensors in inputs) and len(parents) == len(inputs)
+        return one_each and len(tree.flatten(self.inputs)) == 1 and all(len(nodes) == 1 for nodes in calls.values())
+
+    def connections(self) -> dict[int, str]:
+        """What each layer is called on, by its id: the name of a layer, the number of its call and of the output."""
+        calls = self.calls()
+        texts = {}
+        for layer, nodes in calls.items():
+            tensors = [tensor for node in nodes for tensor in tree.leaves([] if node.inputs is None else node.inputs)]
+            found = [self.sources(tensor, calls) for tensor in tensors]
+            texts[layer] = ", ".join(f"{name}[{call}][{place}]" for name, call, place in found) or "-"
+        return texts
 
     # Configuration, in the form of Keras 3
 
     def calls(self) -> dict[int, list[Node]]:
         """The calls of each layer within this graph, by the layer's id."""
-        nodes = unique([tensor.node for tensor in tree.leaves(self.inputs)] + self.nodes)
+        nodes = unique([tensor.node for tensor in self.begin.values()] + self.nodes)
         return {id(layer): [node for node in nodes if node.layer is layer] for layer in self.layers}
 
     def sources(self, structure: Any, calls: dict[int, list[Node]]) -> Any:
         """For each array the layer that makes it, in which of its calls, and as which output."""
 
         def source(tensor: KerasTensor) -> list[Any]:
+            tensor = self.begin.get(id(tensor), tensor)
             number = next(i for i, node in enumerate(calls[id(tensor.node.layer)]) if node is tensor.node)
             place = next(i for i, out in enumerate(tree.leaves(tensor.node.outputs)) if out is tensor)
             return [tensor.node.layer.name, number, place]
@@ -246,6 +272,17 @@ def calls_in(entry: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         yield sources_in(args[0]), kwargs.get("training")
 
 
+def names_of(structure: Any) -> list[str]:
+    """A name for each array of a structure: its key in a dict, else that of the layer that makes it, made unique."""
+    if isinstance(structure, dict) and not any(tree.is_nested(value) for value in structure.values()):
+        return [str(key) for key, _ in tree.children(structure)]
+    names: list[str] = []
+    for tensor in tree.leaves(structure):
+        same = sum(name == tensor.name or name.startswith(f"{tensor.name}_") for name in names)
+        names.append(f"{tensor.name}_{same}" if same and tensor.name in names else tensor.name)
+    return names
+
+
 def is_input(tensor: KerasTensor) -> bool:
     """Whether a graph begins with it."""
     return tensor.node.inputs is None
@@ -258,7 +295,12 @@ def unique(nodes: list[Node]) -> list[Node]:
 
 def layer_config(layer: Layer) -> dict[str, Any]:
     """Class name and configuration of a layer."""
-    return {"class_name": name_of(type(layer)), "config": layer.get_config()}
+    return {"class_name": kind_of(layer), "config": layer.get_config()}
+
+
+def kind_of(layer: Layer) -> str:
+    """Name of the class of a layer; Keras calls that of ``Model(inputs, outputs)`` Functional."""
+    return {"Model": "Functional"}.get(type(layer).__name__, name_of(type(layer)))
 
 
 def layer_from_config(entry: dict[str, Any]) -> Layer:
