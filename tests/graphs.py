@@ -62,7 +62,10 @@ def nested(k):
 def dictionaries(k):
     a, b = k.Input((4,), name="a"), k.Input((3,), name="b")
     joined = k.layers.Concatenate(name="joined")([b, a])
-    outputs = {"size": k.layers.Dense(2, name="size")(joined), "kind": k.layers.Dense(3, name="kind")(a)}
+    outputs = {
+        "size": k.layers.Dense(2, name="size")(joined),
+        "kind": k.layers.Dense(3, activation="softmax", name="kind")(a),
+    }
     return k.Model({"a": a, "b": b}, outputs, name="dictionaries")
 
 
@@ -105,6 +108,11 @@ def inputs(model, samples=24):
     if isinstance(shapes, list):
         return [numbers(samples, *shape[1:], stream=i) for i, shape in enumerate(shapes)]
     return numbers(samples, *shapes[1:], stream=0)
+
+
+def weights(model):
+    """Weights of a model, also biases, that are not zero."""
+    return [(numbers(1, *v.shape, stream=50 + i)[0] + 1 / 64) / 2 for i, v in enumerate(model.weights)]
 
 
 SPARSE = "sparse_categorical_crossentropy"
