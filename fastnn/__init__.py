@@ -18,6 +18,7 @@ from . import (
     optimizers,
     plotting,
     regularizers,
+    saving,
     schedules,
     utils,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "optimizers",
     "plotting",
     "regularizers",
+    "saving",
     "schedules",
     "set_num_threads",
     "set_random_seed",

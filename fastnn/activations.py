@@ -21,6 +21,7 @@ from .errors import check_array, check_flag, check_number, invalid, is_one_of, s
 from .ops import activations as rows
 from .ops.activations import PUBLIC
 from .ops.table import find_recorder
+from .registry import name_of, registered_functions
 
 Activation = Callable[..., Any]
 
@@ -196,6 +197,8 @@ def get(identifier: Any) -> Activation:
     if callable(identifier):
         return identifier
     name = ALIASES.get(identifier, identifier) if isinstance(identifier, str) else None
+    if name in registered_functions():
+        return registered_functions()[name]
     if name not in FUNCTIONS:
         raise unknown("activation", identifier, {*FUNCTIONS, *ALIASES})
     return FUNCTIONS[name]
@@ -223,11 +226,13 @@ def serialize(activation: Activation) -> str:
     for name, function in FUNCTIONS.items():
         if activation is function or activation is PUBLIC.get(name):
             return name
+    if activation in registered_functions().values():
+        return name_of(activation)
     raise invalid(
         "activation",
         show(activation),
-        "a function of fastnn.activations",
-        "use one that has a name there; a function of your own cannot be saved",
+        "a function of fastnn.activations, or one that is registered",
+        "register your own with fastnn.saving.register_keras_serializable()",
     )
 
 

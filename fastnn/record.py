@@ -51,7 +51,15 @@ class Placeholder(Operators):
             TypeError,
         )
 
-    __int__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        fix = "use x.shape; the number of samples is not known"
+        raise invalid("length of a symbolic array", self, "an array with values", fix, TypeError)
+
+    def __contains__(self, value: Any) -> bool:
+        fix = "compare with functions of fastnn.ops"
+        raise invalid("search in a symbolic array", self, "an array with values", fix, TypeError)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise invalid(

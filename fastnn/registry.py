@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Self
 
-from .errors import invalid, show, unknown
+from .errors import check_name, invalid, show, unknown
 
 Names = dict[str, Callable[[], Any]]
 
@@ -21,19 +21,30 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[Any]
     name : str, optional
         Default: the name of the class or function.
 
+    Raises
+    ------
+    TypeError
+        What is decorated is no class or function, or a class without ``get_config()``.
+
     Examples
     --------
     >>> @register()
-    ... class Scale: ...
+    ... class Scale:
+    ...     def get_config(self):
+    ...         return {}
     >>> sorted(registered(object))
     ['Scale']
     """
+    check_name("name", name)
     if not isinstance(package, str) or not package:  # as in a decorator without parentheses
         raise invalid("package", show(package), "a name", "write @register() with parentheses", TypeError)
 
     def enter(made: Any) -> Any:
         if not callable(made):
             raise invalid("object", show(made), "a class or a function", "decorate a class or a function", TypeError)
+        if isinstance(made, type) and not hasattr(made, "get_config"):
+            fix = "return the arguments that make an equal object"
+            raise invalid(f"class {made.__name__}", "a class without get_config()", "one that has it", fix, TypeError)
         _registered[name or made.__name__] = made
         return made
 
@@ -43,6 +54,34 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[Any]
 def registered(base: type) -> dict[str, Any]:
     """The registered classes derived from `base`, by name."""
     return {name: cls for name, cls in _registered.items() if isinstance(cls, type) and issubclass(cls, base)}
+
+
+def registered_functions() -> dict[str, Callable[..., Any]]:
+    """The registered functions, by name."""
+    return {name: made for name, made in _registered.items() if not isinstance(made, type)}
+
+
+def name_of(made: Any) -> str:
+    """The name by which configurations know a class or function."""
+    return next((name for name, known in _registered.items() if known is made), made.__name__)
+
+
+def serialize(argument: str, made: Any) -> Any:
+    """The configuration of an object, or the name of a registered function, from which `make` makes an equal one.
+
+    Raises
+    ------
+    ValueError
+        A function that is not registered.
+    """
+    if made is None:
+        return None
+    if isinstance(made, Configurable):
+        return {"class_name": name_of(type(made)), "config": made.get_config()}
+    if made in registered_functions().values():
+        return name_of(made)
+    expected, fix = "something that a configuration can name", "register it with fastnn.saving"
+    raise invalid(argument, show(made), expected, f"{fix}.register_keras_serializable()")
 
 
 def snake_case(name: str) -> str:
@@ -122,12 +161,17 @@ def make(argument: str, identifier: Any, names: Names, base: type, wrap: Callabl
         return identifier
     if isinstance(identifier, dict):
         name = identifier.get("class_name")
-        if isinstance(name, str) and isinstance(names.get(name), type):
+        known = names | registered(base)
+        if isinstance(name, str) and isinstance(known.get(name), type):
             config = identifier.get("config")
-            return names[name].from_config({} if config is None else config)  # type: ignore[attr-defined]
+            return known[name].from_config({} if config is None else config)  # type: ignore[attr-defined]
         identifier = name
     if isinstance(identifier, str) and identifier in names:
         return names[identifier]()
+    if isinstance(identifier, str) and identifier in registered(base):
+        return registered(base)[identifier]()
+    if isinstance(identifier, str):
+        identifier = registered_functions().get(identifier, identifier)
     if wrap and callable(identifier) and not isinstance(identifier, type):
         return wrap(identifier)
     raise unknown(argument, identifier, (name for name in names if name.islower()))

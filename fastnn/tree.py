@@ -77,7 +77,29 @@ def shape_pack(shapes: Any, flat: Iterable[Any]) -> Any:
     if is_shape(shapes):
         return next(values)
     made = [(key, shape_pack(part, values)) for key, part in children(shapes)]
-    return dict(made) if isinstance(shapes, dict) else [value for _, value in made]
+    if isinstance(shapes, dict):
+        return dict(made)
+    packed = [value for _, value in made]
+    return tuple(packed) if isinstance(shapes, tuple) else packed
+
+
+def unpack(shapes: Any, value: Any) -> list[Any] | None:
+    """The parts of `value` in the places of the shapes; None if it is made in another way.
+
+    Examples
+    --------
+    >>> unpack({"a": (None, 2), "b": [(None, 3), (None,)]}, {"b": [1, 2], "a": 0})
+    [0, 1, 2]
+    """
+    if is_shape(shapes):
+        return [value]
+    kind = dict if isinstance(shapes, dict) else (list, tuple)
+    if not isinstance(value, kind) or len(value) != len(shapes):
+        return None
+    if isinstance(shapes, dict) and set(shapes) != set(value):
+        return None
+    found = [unpack(part, value[key]) for key, part in children(shapes)]
+    return None if None in found else [leaf for part in found if part is not None for leaf in part]
 
 
 def shapes_of(x: Any) -> Any:

@@ -9,8 +9,9 @@ from fastnn.config import set_random_seed
 from fastnn.errors import check_array, check_integer, check_number, invalid, show
 from fastnn.old_spellings import respelled
 from fastnn.pydataset import PyDataset
+from fastnn.registry import register as register_keras_serializable
 
-__all__ = ["PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "normalize", "register_keras_serializable", "set_random_seed", "to_categorical"]
 
 Sequence = PyDataset  # its name in Keras 2
 

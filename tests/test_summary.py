@@ -68,7 +68,7 @@ def test_unbuilt_layers():
 def test_layers_without_parameters_and_shapes_of_any_rank():
     assert "(None, 28, 28, 1)        │             0 │" in table([("a", "A", (None, 28, 28, 1), 0)])[4]
     assert "│ (None)  " in table([("a", "A", (None,), 0)])[4]
-    assert "│ ((None, 2), (None, 3))   │" in table([("a", "A", [(None, 2), (None, 3)], 0)])[4]
+    assert "│ [(None, 2), (None, 3)]   │" in table([("a", "A", [(None, 2), (None, 3)], 0)])[4]
 
 
 def test_an_empty_model():

@@ -369,7 +369,7 @@ WRONG = {
         "fit-validation-freq": (lambda m: m.fit(X, Y, validation_freq=0), ValueError, "validation_freq: received 0"),
         "evaluate-steps": (lambda m: m.evaluate(X, Y, steps=2.0), TypeError, "steps: received 2.0"),
         "predict-steps": (lambda m: m.predict(X, steps=0), ValueError, "steps: received 0"),
-        "summary-nested": (lambda m: m.summary(expand_nested=True), ValueError, "expand_nested: "),
+        "summary-nested": (lambda m: m.summary(expand_nested="x"), TypeError, "expand_nested: "),
         "compile-weighted": (lambda m: m.compile("sgd", "mse", weighted_metrics="ms"), ValueError, "use 'mse'"),
         # checks
         "check-no-model": (lambda m: gradient_check(m.layers[0], X, Y), TypeError, "model: received <Dense"),
@@ -824,7 +824,7 @@ WRONG = {
         "get-layer-bool": (lambda m: m.get_layer(index=True), TypeError, "index: received True"),
         "summary-print": (lambda m: m.summary(print_fn=3), TypeError, "print_fn: received 3"),
         "summary-huge": (lambda m: m.summary(line_length=2**31), ValueError, "line_length: received 2147483648"),
-        "summary-nested-array": (lambda m: m.summary(expand_nested=ARRAY), ValueError, "expand_nested: received"),
+        "summary-nested-array": (lambda m: m.summary(expand_nested=ARRAY), TypeError, "expand_nested: received"),
         "assign-string": (lambda m: m.layers[0].bias.assign(["a"] * 5), TypeError, "'hidden/bias'"),
         "variable-string": (lambda m: fastnn.Variable("a"), TypeError, "value: received 'a'"),
         "variable-dtype": (lambda m: fastnn.Variable(1.0, dtype="float16"), ValueError, "dtype: received 'float16'"),

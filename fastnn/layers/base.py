@@ -26,9 +26,11 @@ from ..errors import (
 )
 from ..ops.table import Shape, find_recorder
 from ..record import Placeholder, Recorder, Symbolic
-from ..registry import Configurable, snake_case
+from ..registry import Configurable, serialize, snake_case
 from ..variable import Variable, outside_recording
 from .graph import KerasTensor, Node, Spec
+
+PACKAGE = __name__.partition(".")[0] + "."
 
 _names: Counter[str] = Counter()
 _calls = threading.local()  # whether this thread is inside the call of a layer on arrays
@@ -119,6 +121,19 @@ def one_number(argument: str, value: Any) -> Any:
     return value
 
 
+def complete(init: Callable[..., None]) -> Callable[..., None]:
+    """A subclass's `__init__` that says when it is done whether that of `Layer` was forgotten."""
+
+    @functools.wraps(init)
+    def checked(self: "Layer", *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if "_nodes" not in vars(self):
+            received, fix = "an __init__() that does not call the one of its base", "begin it with super().__init__()"
+            raise invalid(f"class {type(self).__name__}", received, "a layer that is ready", fix, RuntimeError)
+
+    return checked
+
+
 class Structure:
     """Counts how often layers got or lost variables, so that what was prepared for them knows when it is old."""
 
@@ -192,6 +207,8 @@ class Layer(Configurable):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = marking(cls.build)  # type: ignore[method-assign]
+        if "__init__" in vars(cls) and not cls.__module__.startswith(PACKAGE):
+            cls.__init__ = complete(cls.__init__)  # type: ignore[method-assign]
         if cls.__module__.startswith(__package__) and Layer in cls.__bases__ and "one_input" not in vars(cls):
             cls.one_input = True
 
@@ -278,6 +295,10 @@ class Layer(Configurable):
         samples = y[(slice(None), *(0,) * (y.ndim - 1))]
         self.add_loss(ops.mean_grad(penalty, samples, axes=(0,)))
 
+    def _described(self, attribute: str) -> Any:
+        """What a configuration says of one of its parts."""
+        return serialize(f"{attribute} of layer {self.name!r}", getattr(self, attribute))
+
     def add_weight(
         self,
         shape: tuple[int, ...] | None = (),
@@ -325,6 +346,25 @@ class Layer(Configurable):
         return variable
 
     # For users
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes its weights. To set it sets that of all layers inside, as in Keras."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = check_flag("trainable", value)
+        found: dict[int, Layer] = {}
+        waiting: list[Layer] = [self]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                waiting += [part for part in layer._parts() if isinstance(part, Layer)]
+        for layer in found.values():
+            layer._trainable = value
+        Structure.changes += 1
 
     def __call__(self, x: Any, training: bool | None = None) -> Any:
         argument = f"input of layer {self.name!r}"
@@ -398,6 +438,8 @@ class Layer(Configurable):
             name_layer(error, self.name)
             raise
         argument = f"output of layer {self.name!r}"
+        if tree.is_nested(y) and not tree.flatten(y):
+            raise invalid(argument, show(y), "at least one array", "return the result", TypeError)
         for leaf in tree.leaves(y):
             if not isinstance(leaf, Symbolic if recorder else (np.ndarray, np.generic)):
                 expected, fix = (
@@ -426,6 +468,7 @@ class Layer(Configurable):
     def unbuild(self) -> None:
         """Forget the weights that were made by building; the next data make new ones."""
         own, regularizers, unbuilt = self._before_build
+        self._before_build = own, regularizers, frozenset()  # layers may hold each other
         Structure.changes += 1
         self.built, self.build_shape = False, None
         self._output_specs.clear()
@@ -436,50 +479,39 @@ class Layer(Configurable):
 
     def _parts(self) -> list["Layer | Variable"]:
         """Layers and variables that this layer is made of."""
-        return list(parts_in(vars(self)))
+        return [part for part in parts_in(vars(self)) if part is not self]
 
     def _layers(self) -> list["Layer"]:
         """Layers inside this one, known once it is built."""
         return self._inside
 
-    def _tree(self) -> Iterator["Layer"]:
-        """This layer and those inside it, each once."""
-        return iter(unique([self, *(part for layer in self._layers() for part in layer._tree())]))
+    def _tree(self, trainable: bool = False) -> list["Layer"]:
+        """This layer and those inside it, each once, even if they hold each other; or those of them that learn."""
+        found: dict[int, Layer] = {}
+        waiting: list[Layer] = [self]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in found and (layer.trainable or not trainable):
+                found[id(layer)] = layer
+                waiting += reversed(layer._layers())
+        return list(found.values())
 
     @property
     def variables(self) -> list[Variable]:
         """All variables, trainable or not: its own in the order they were made, then those of layers inside."""
-        inside = [v for layer in self._layers() for v in layer.variables]
-        return unique(self._own + inside) if inside else self._own.copy()
+        return unique(v for layer in self._tree() for v in layer._own)
 
     @property
     def weights(self) -> list[Variable]:
         return self.variables
 
-    @property
-    def trainable(self) -> bool:
-        """Whether the weights learn; setting it also sets it for all layers inside, as in Keras."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = check_flag("trainable", value)
-        Structure.changes += 1
-        for part in self._parts():
-            if isinstance(part, Layer):
-                part.trainable = value
-
     def _trainable_flags(self) -> tuple[bool, ...]:
         """Of this layer and those inside: whether they are trainable, which also says how some of them compute."""
-        return self.trainable, *(flag for layer in self._layers() for flag in layer._trainable_flags())
+        return tuple(layer.trainable for layer in self._tree())
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        if not self.trainable:
-            return []
-        own = [v for v in self._own if v.trainable]
-        inside = [v for layer in self._layers() for v in layer.trainable_variables]
-        return unique(own + inside) if inside else own
+        return unique(v for layer in self._tree(trainable=True) for v in layer._own if v.trainable)
 
     trainable_weights = trainable_variables
 
@@ -493,8 +525,8 @@ class Layer(Configurable):
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
         """Regularizers with the variables they apply to, if these learn."""
-        own = [penalty for penalty in self._regularizers if self.trainable and penalty[1].trainable]
-        return unique([*own, *(p for layer in self._layers() for p in layer.penalties)])
+        learning = self._tree(trainable=True)
+        return unique(penalty for layer in learning for penalty in layer._regularizers if penalty[1].trainable)
 
     @property
     def losses(self) -> list[Any]:
@@ -502,7 +534,7 @@ class Layer(Configurable):
 
         `fit` and `evaluate` add them to the loss; a loop of one's own has to do so itself.
         """
-        recorder, parts = variable.recording.recorder, list(self._tree())
+        recorder, parts = variable.recording.recorder, self._tree()
         if recorder is None:
             added = [value for layer in parts for value in layer._losses]
         else:

@@ -181,10 +181,8 @@ class Dense(Layer):
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-            "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
+            **{part: self._described(part) for part in ("kernel_initializer", "bias_initializer")},
+            **{part: self._described(part) for part in ("kernel_regularizer", "bias_regularizer")},
         }
 
 

@@ -76,12 +76,14 @@ class GraphRecorder:
 
     def record(self, row: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """The outputs of an operation, as those of a layer."""
+        from .base import undone_on_error
         from .operation import Operation
 
         tensors = [value for value in args if isinstance(value, KerasTensor)]
         given = [None if isinstance(value, KerasTensor) else value for value in args]
         places = [i for i, value in enumerate(args) if isinstance(value, KerasTensor)]
-        return Operation(row.name, attrs, given, places)(tensors)
+        with undone_on_error():
+            return Operation(row.name, attrs, given, places)(tensors)
 
 
 GRAPH = GraphRecorder()

@@ -33,6 +33,11 @@ class Operation(Layer):
         self.operation, self.attributes = operation, dict(attributes)
         self.given, self.places = list(given), list(places)
 
+    @property
+    def kind(self) -> str:
+        """The operation written like a class, as in Keras' summaries."""
+        return self.operation.title().replace("_", "")
+
     def call(self, inputs: list[Any]) -> Any:
         given = self.given.copy()
         for place, value in zip(self.places, inputs, strict=True):

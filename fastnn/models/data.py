@@ -50,7 +50,7 @@ class Samples:
         return Samples(cut(self.x), cut(self.y), cut(self.weights))
 
 
-def parts(argument: str, value: Any, names: list[str], noun: str) -> list[Any]:
+def parts(argument: str, value: Any, names: list[str], noun: str, shapes: Any = None) -> list[Any]:
     """What belongs to each input or output of a model.
 
     Parameters
@@ -60,7 +60,13 @@ def parts(argument: str, value: Any, names: list[str], noun: str) -> list[Any]:
         A dict, and a table with named columns for several inputs, are taken apart by name.
     names : list of str
     noun : {"input", "output"}
+    shapes : nested structure of tuple, optional
+        Of the inputs or outputs; what is made in the same way is taken apart by its places.
     """
+    if shapes is not None and not tree.is_shape(shapes):
+        found = tree.unpack(shapes, value)
+        if found is not None:
+            return found
     known = f"the {noun}{'s' * (len(names) > 1)} {', '.join(map(repr, names))}"
     if isinstance(value, Mapping) or (len(names) > 1 and hasattr(value, "columns")):
         keys = list(getattr(value, "columns", value))

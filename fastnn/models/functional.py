@@ -1,6 +1,7 @@
 """The graph of a functional model: from inputs to outputs through calls of layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from .. import tree
@@ -9,7 +10,7 @@ from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.graph import KerasTensor, Node
 from ..layers.operation import Operation
-from ..registry import registered
+from ..registry import name_of, registered
 
 
 class Graph:
@@ -47,6 +48,10 @@ class Graph:
         begin = tree.flatten(inputs)
         if len({id(tensor) for tensor in begin}) < len(begin):
             raise invalid("inputs", "the same input twice", "inputs that differ", "leave one of them out")
+        self.begin = {
+            id(tensor): tensor if is_input(tensor) else InputLayer(tensor.shape[1:], f"{name}_input").tensor()
+            for tensor, name in zip(begin, names_of(inputs), strict=True)
+        }
         self.nodes, self.layers = self._sorted()
         names = [layer.name for layer in self.layers]
         for name in names:
@@ -55,23 +60,26 @@ class Graph:
                     "layers", f"{names.count(name)} named {name!r}", "names that differ", "give each a name of its own"
                 )
 
+    @property
+    def entries(self) -> Any:
+        """The arrays that data are given for: the inputs, each that a layer makes replaced by an `Input` like it."""
+        return tree.map_structure(lambda tensor: self.begin[id(tensor)], self.inputs)
+
+    def parents(self, node: Node) -> list[Node]:
+        """The calls that make the inputs of a call: nothing lies behind the inputs of the graph."""
+        return [] if node.inputs is None else [self.maker(tensor) for tensor in tree.leaves(node.inputs)]
+
+    def maker(self, tensor: KerasTensor) -> Node:
+        """The call that makes an array."""
+        return self.begin.get(id(tensor), tensor).node
+
     def _sorted(self) -> tuple[list[Node], list[Layer]]:
-        begin = {id(tensor) for tensor in tree.leaves(self.inputs)}
+        begin = {id(tensor.node) for tensor in self.begin.values()}
         finished: list[Node] = []
         known: set[int] = set()
         met: dict[int, int] = {}  # the layers in the order in which the walk meets them
-
-        def is_given(node: Node) -> bool:
-            return all(id(tensor) in begin for tensor in tree.leaves(node.outputs))
-
-        def parents(node: Node) -> list[Node]:
-            """The calls that are needed before a call: none behind what is given."""
-            if is_given(node) or node.inputs is None:
-                return []
-            return [tensor.node for tensor in tree.leaves(node.inputs) if id(tensor) not in begin or is_input(tensor)]
-
         for output in tree.leaves(self.outputs):
-            waiting = [(output.node, False)]  # not recursive: a model may be thousands of layers deep
+            waiting = [(self.maker(output), False)]  # not recursive: a model may be thousands of layers deep
             while waiting:
                 node, done = waiting.pop()
                 if done:
@@ -79,10 +87,10 @@ class Graph:
                 elif id(node) not in known:
                     known.add(id(node))
                     met.setdefault(id(node.layer), len(met))
-                    if node.inputs is None and not is_given(node):
+                    if node.inputs is None and id(node) not in begin:
                         raise self._disconnected(node)
                     waiting.append((node, True))
-                    waiting += [(parent, False) for parent in reversed(parents(node))]
+                    waiting += [(parent, False) for parent in reversed(self.parents(node))]
         depths: dict[int, int] = {}
         of_layers: dict[int, int] = {}
         layers: dict[int, Layer] = {}
@@ -90,17 +98,17 @@ class Graph:
             depth = max(depths.get(id(node), 0), of_layers.get(id(node.layer), 0))
             depths[id(node)] = of_layers[id(node.layer)] = depth
             layers[id(node.layer)] = node.layer
-            for parent in parents(node):
+            for parent in self.parents(node):
                 depths[id(parent)] = max(depths.get(id(parent), 0), depth + 1)
-        for tensor in tree.leaves(self.inputs):
-            if is_input(tensor) and id(tensor.node.layer) not in layers:  # no output needs it
-                layers[id(tensor.node.layer)] = tensor.node.layer
-                of_layers[id(tensor.node.layer)], met[id(tensor.node.layer)] = 0, -1
+        for tensor in self.begin.values():
+            layer = tensor.node.layer
+            if id(layer) not in layers:  # no output needs it
+                layers[id(layer)], of_layers[id(layer)], met[id(layer)] = layer, 0, -1
         order = sorted(layers.values(), key=lambda layer: (-of_layers[id(layer)], met[id(layer)]))
-        return [node for node in finished if not is_given(node)], order
+        return [node for node in finished if node.inputs is not None], order
 
     def _disconnected(self, node: Node) -> Exception:
-        known = ", ".join(repr(tensor.name) for tensor in tree.leaves(self.inputs))
+        known = ", ".join(map(repr, names_of(self.inputs)))
         return invalid(
             "outputs",
             f"one that needs the input {node.layer.name!r}",
@@ -114,26 +122,57 @@ class Graph:
         values = {id(tensor): value for tensor, value in given}
         for node in self.nodes:
             made = call(node, tree.map_structure(lambda tensor: values[id(tensor)], node.inputs))
-            values.update(zip(map(id, tree.leaves(node.outputs)), tree.leaves(made), strict=True))
+            for tensor, value in zip(tree.leaves(node.outputs), tree.leaves(made), strict=True):
+                values.setdefault(id(tensor), value)  # one that is an input, too, stays what was given
         return tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
+
+    def is_chain(self) -> bool:
+        """Whether each call has one input and gives one other call its input, and no layer is called twice."""
+        calls, inputs = self.calls(), [tree.flatten(node.inputs) for node in self.nodes]
+        parents = {id(self.maker(tensor)) for tensors in inputs for tensor in tensors}
+        one_each = all(len(tensors) == 1 for tensors in inputs) and len(parents) == len(inputs)
+        return one_each and len(tree.flatten(self.inputs)) == 1 and all(len(nodes) == 1 for nodes in calls.values())
+
+    def connections(self) -> dict[int, str]:
+        """What each layer is called on, by its id: the name of a layer, the number of its call and of the output."""
+        calls = self.calls()
+        texts = {}
+        for layer, nodes in calls.items():
+            tensors = [tensor for node in nodes for tensor in tree.leaves([] if node.inputs is None else node.inputs)]
+            found = [self.sources(tensor, calls) for tensor in tensors]
+            texts[layer] = ", ".join(f"{name}[{call}][{place}]" for name, call, place in found) or "-"
+        return texts
 
     # Configuration, in the form of Keras 3
 
-    def get_config(self) -> dict[str, Any]:
-        """Layers, their calls, and which of these give the inputs and outputs."""
-        nodes = [tensor.node for tensor in tree.leaves(self.inputs)] + self.nodes
-        calls = {id(layer): [node for node in unique(nodes) if node.layer is layer] for layer in self.layers}
+    def calls(self) -> dict[int, list[Node]]:
+        """The calls of each layer within this graph, by the layer's id."""
+        nodes = unique([tensor.node for tensor in self.begin.values()] + self.nodes)
+        return {id(layer): [node for node in nodes if node.layer is layer] for layer in self.layers}
 
-        def reference(tensor: KerasTensor) -> dict[str, Any]:
+    def sources(self, structure: Any, calls: dict[int, list[Node]]) -> Any:
+        """For each array the layer that makes it, in which of its calls, and as which output."""
+
+        def source(tensor: KerasTensor) -> list[Any]:
+            tensor = self.begin.get(id(tensor), tensor)
             number = next(i for i, node in enumerate(calls[id(tensor.node.layer)]) if node is tensor.node)
             place = next(i for i, out in enumerate(tree.leaves(tensor.node.outputs)) if out is tensor)
-            return {"class_name": "__keras_tensor__", "config": [tensor.node.layer.name, number, place]}
+            return [tensor.node.layer.name, number, place]
+
+        return tree.map_structure(source, structure)
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers, their calls, and which of these give the inputs and outputs."""
+        calls = self.calls()
+
+        def reference(tensor: KerasTensor) -> dict[str, Any]:
+            history = {"keras_history": self.sources(tensor, calls)}
+            return {"class_name": TENSOR, "config": {"shape": tensor.shape, "dtype": tensor.dtype} | history}
 
         layers = [
             {
-                "class_name": type(layer).__name__,
+                **layer_config(layer),
                 "name": layer.name,
-                "config": layer.get_config(),
                 "inbound_nodes": [
                     {"args": [tree.map_structure(reference, node.inputs)], "kwargs": {"training": node.training}}
                     for node in calls[id(layer)]
@@ -144,52 +183,104 @@ class Graph:
         ]
         return {
             "layers": layers,
-            "input_layers": tree.map_structure(reference, self.inputs),
-            "output_layers": tree.map_structure(reference, self.outputs),
+            "input_layers": self.sources(self.inputs, calls),
+            "output_layers": self.sources(self.outputs, calls),
         }
 
     @classmethod
     def tensors(cls, config: dict[str, Any]) -> tuple[Any, Any]:
         """Inputs and outputs, with new layers, from what `get_config` gave."""
-        fix = "pass what get_config() gave"
         entries = config.get("layers")
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise invalid("config", show(config), "a dict with a list of layers", fix, TypeError)
+            raise unreadable(show(config), "a dict with a list of layers", TypeError)
         made: dict[str, Layer] = {}
-        outputs: dict[tuple[str, int], list[KerasTensor]] = {}
+        outputs: dict[tuple[str, int], list[KerasTensor]] = {}  # of the calls by layer and number
         waiting: list[tuple[str, int, Any, Any]] = []
         for entry in entries:
             layer = layer_from_config(entry)
             made[layer.name] = layer
             if isinstance(layer, InputLayer):
                 outputs[layer.name, 0] = [layer.tensor()]
-            for number, call in enumerate(entry.get("inbound_nodes", [])):
-                waiting.append((layer.name, number, call["args"][0], call["kwargs"].get("training")))
+            waiting += [(layer.name, number, *call) for number, call in enumerate(calls_in(entry))]
 
-        def lookup(structure: Any) -> Any:
-            """The arrays in the places of the references; KeyError if one is not made yet."""
-            if isinstance(structure, dict) and structure.get("class_name") == "__keras_tensor__":
-                name, number, place = structure["config"]
-                return outputs[name, number][place]
-            items = [(key, lookup(value)) for key, value in tree.children(structure)]
-            if isinstance(structure, dict):
-                return dict(items)
-            return [value for _, value in items]
+        def tensor(source: Source) -> KerasTensor:
+            call = outputs.get((source.layer, source.call), [])
+            if source.place >= len(call):
+                raise unreadable(f"a request for {source}", "one for an array that a layer makes")
+            return call[source.place]
 
         while waiting:
             later = []
             for name, number, inputs, training in waiting:
-                try:
-                    x = lookup(inputs)
-                except KeyError:
+                if all((source.layer, source.call) in outputs for source in tree.leaves(inputs)):
+                    outputs[name, number] = tree.flatten(made[name](tree.map_structure(tensor, inputs), training))
+                else:
                     later.append((name, number, inputs, training))
-                    continue
-                outputs[name, number] = tree.flatten(made[name](x, training))
             if len(later) == len(waiting):
                 received = f"a call of {later[0][0]!r} on what no layer makes, or in a circle"
-                raise invalid("config", received, "layers that can be called one after the other", fix)
+                raise unreadable(received, "layers that can be called one after the other")
             waiting = later
-        return lookup(config["input_layers"]), lookup(config["output_layers"])
+        ends = (sources_in(config.get(key)) for key in ("input_layers", "output_layers"))
+        inputs, ends_at = (tree.map_structure(tensor, end) for end in ends)
+        return inputs, ends_at
+
+
+TENSOR = "__keras_tensor__"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which layer makes an array, in which of its calls, and as which of its outputs."""
+
+    layer: str
+    call: int
+    place: int
+
+
+def unreadable(received: str, expected: str, error: type[Exception] = ValueError) -> Exception:
+    """The error of a configuration that `get_config` did not give."""
+    return invalid("config", received, expected, "pass what get_config() gave", error)
+
+
+def is_source(value: Any) -> bool:
+    """Whether these are the parts of a `Source`."""
+    if not isinstance(value, (list, tuple)) or len(value) != 3 or not isinstance(value[0], str):
+        return False
+    return all(isinstance(n, int) and n >= 0 for n in value[1:])
+
+
+def sources_in(structure: Any) -> Any:
+    """The structure with a `Source` for each of its references to an array."""
+    if isinstance(structure, dict) and structure.get("class_name") == TENSOR:
+        config = structure.get("config")
+        structure = config.get("keras_history") if isinstance(config, dict) else None
+    if is_source(structure):
+        return Source(*structure)
+    if not tree.is_nested(structure):
+        raise unreadable(show(structure), "the name of a layer, the number of its call and that of the output")
+    made = [(key, sources_in(part)) for key, part in tree.children(structure)]
+    return dict(made) if isinstance(structure, dict) else [part for _, part in made]
+
+
+def calls_in(entry: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """Inputs, as `Source`, and the argument `training` of each call of a layer."""
+    for call in entry.get("inbound_nodes", []):
+        args = call.get("args") if isinstance(call, dict) else None
+        kwargs = call.get("kwargs") if isinstance(call, dict) else None
+        if not isinstance(args, (list, tuple)) or len(args) != 1 or not isinstance(kwargs, dict):
+            raise unreadable(f"the call {show(call)}", "a dict of args and kwargs")
+        yield sources_in(args[0]), kwargs.get("training")
+
+
+def names_of(structure: Any) -> list[str]:
+    """A name for each array of a structure: its key in a dict, else that of the layer that makes it, made unique."""
+    if isinstance(structure, dict) and not any(tree.is_nested(value) for value in structure.values()):
+        return [str(key) for key, _ in tree.children(structure)]
+    names: list[str] = []
+    for tensor in tree.leaves(structure):
+        same = sum(name == tensor.name or name.startswith(f"{tensor.name}_") for name in names)
+        names.append(f"{tensor.name}_{same}" if same and tensor.name in names else tensor.name)
+    return names
 
 
 def is_input(tensor: KerasTensor) -> bool:
@@ -202,11 +293,21 @@ def unique(nodes: list[Node]) -> list[Node]:
     return list({id(node): node for node in nodes}.values())
 
 
+def layer_config(layer: Layer) -> dict[str, Any]:
+    """Class name and configuration of a layer."""
+    return {"class_name": kind_of(layer), "config": layer.get_config()}
+
+
+def kind_of(layer: Layer) -> str:
+    """Name of the class of a layer; Keras calls that of ``Model(inputs, outputs)`` Functional."""
+    return {"Model": "Functional"}.get(type(layer).__name__, name_of(type(layer)))
+
+
 def layer_from_config(entry: dict[str, Any]) -> Layer:
     """A layer from its class name and configuration."""
     from .. import layers, models
 
-    known = {**vars(layers), **vars(models), "Operation": Operation}
+    known = {**vars(layers), **vars(models), "Functional": models.Model, "Operation": Operation}
     classes = {name: cls for name, cls in known.items() if isinstance(cls, type) and issubclass(cls, Layer)}
     classes |= registered(Layer)
     name = entry.get("class_name")

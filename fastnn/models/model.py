@@ -1,7 +1,7 @@
 """Model: a layer made of layers that can be trained."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,13 @@ from ..errors import (
     show,
     unknown,
 )
-from ..layers.base import Layer, parts_in, undone_on_error, unique
+from ..layers.base import Layer, undone_on_error, unique
 from ..layers.graph import KerasTensor
 from ..layers.operation import Operation
 from ..record import Placeholder
 from ..variable import Variable
-from .functional import Graph
-from .summary import summary_text
+from .functional import Graph, kind_of, names_of
+from .summary import CONNECTED, TRAINABLE, summary_text
 from .training import Trainer
 
 
@@ -91,14 +91,15 @@ class Model(Trainer):
     @staticmethod
     def _only(shapes: Any) -> Any:
         """The shape in a list of one, which is then that of a plain array."""
-        return shapes[0] if isinstance(shapes, list) and len(shapes) == 1 else shapes
+        alone = not isinstance(shapes, dict) and not tree.is_shape(shapes) and len(shapes) == 1
+        return shapes[0] if alone and tree.is_shape(shapes[0]) else shapes
 
     @property
     def layers(self) -> list[Layer]:
         """The layers that this model consists of: in Keras' order, in the order of attributes in a subclass."""
         if self._graph is not None:
             return [layer for layer in self._graph.layers if not isinstance(layer, Operation)]
-        return [part for part in unique(parts_in(vars(self))) if isinstance(part, Layer)]
+        return [part for part in unique(super()._parts()) if isinstance(part, Layer)]
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape: None for the batch, then the shape of a sample."""
@@ -128,13 +129,29 @@ class Model(Trainer):
         if type(x) is not np.ndarray or training is not None:
             symbolic = any(isinstance(leaf, Placeholder) for leaf in tree.leaves(x))
             if symbolic or (training is not None and check_flag("training", training)):
-                if not symbolic and self.built:
+                if symbolic and self._graph is not None:
+                    x = self._packed(self._symbols(x))
+                elif not symbolic and self.built:
                     x = self._packed(self._features(x))
-                return super().__call__(x, training)
+                y = super().__call__(x, training)
+                return y if symbolic or self._graph is None else tree.shape_pack(self.output_shape, tree.leaves(y))
         y = self.predict_on_batch(x)
         if self._adds_losses:  # programs for predictions leave none behind; NumPy does
             super().__call__(self._packed(self._features(x)), False)
         return y
+
+    def _symbols(self, x: Any) -> list[Any]:
+        """The inputs of a call in a recording or a functional model, if they go with this model."""
+        argument, names, shapes = f"input of model {self.name!r}", self.input_names, tree.shape_leaves(self.input_shape)
+        if len(names) == 1 and isinstance(x, (list, tuple)) and len(x) == 1:
+            x = x[0]
+        found = self._parts_of(argument, x, "input")
+        for name, part, shape in zip(names, found, shapes, strict=True):
+            given = getattr(part, "shape", None)
+            if not isinstance(given, tuple) or given[1:] != shape[1:]:
+                received = show(part) if not isinstance(given, tuple) else f"shape {given} for {name!r}"
+                raise invalid(argument, received, f"shape {shape}", "pass an array of that shape")
+        return found
 
     def _parts(self) -> list[Layer | Variable]:
         if self._graph is None:
@@ -177,7 +194,7 @@ class Model(Trainer):
         """A name for each input: that of its `Input`, or its key."""
         if self._graph is None:
             return structure_names(self.build_shape, "input")
-        return names_of(self._graph.inputs)
+        return names_of(self._graph.entries)
 
     @property
     def output_names(self) -> list[str]:
@@ -211,6 +228,8 @@ class Model(Trainer):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by position."""
+        if name is not None and index is not None:
+            raise invalid("get_layer()", "a name and an index", "one of them", "leave the other one out")
         if name is not None:
             for layer in self.layers:
                 if is_one_of(name, (layer.name,)):
@@ -238,34 +257,55 @@ class Model(Trainer):
         line_length : int, default 80
         print_fn : callable, default print
             Called once, with the whole text.
-        positions, expand_nested, show_trainable, layer_range
+        expand_nested : bool, default False
+            Show the layers of models inside below them.
+        show_trainable : bool, default False
+            A further column says whether a layer with weights is trained (Y) or not (N).
+        positions, layer_range
             Not provided yet; only the defaults are accepted.
+
+        Notes
+        -----
+        If the layers are no chain, a column says what each is called on: the name of a layer, the number of its call
+        and that of the output.
         """
         not_provided(positions=positions, layer_range=layer_range)
-        not_provided(False, expand_nested=expand_nested, show_trainable=show_trainable)
+        expand_nested = check_flag("expand_nested", expand_nested)
+        show_trainable = check_flag("show_trainable", show_trainable)
         if print_fn is not None and not callable(print_fn):
             raise invalid("print_fn", show(print_fn), "a function of the text", "leave it out to print", TypeError)
-        rows = []
-        for layer in self.layers:
+        graph = self._graph
+        connections = None if graph is None or graph.is_chain() else graph.connections()
+
+        def row(layer: Layer, prefix: str) -> list[Any]:
             shape = layer.output_shape if layer.built else None
-            rows.append((layer.name, type(layer).__name__, shape, layer.count_params() if layer.built else 0))
+            kind = layer.kind if isinstance(layer, Operation) else kind_of(layer)
+            cells = [prefix + layer.name, kind, shape, layer.count_params() if layer.built else 0]
+            if connections is not None:
+                cells.append("-" if prefix else connections[id(layer)])
+            if show_trainable:
+                cells.append("-" if not layer.variables else "Y" if layer.trainable else "N")
+            return cells
+
+        def nested(layers: list[Layer], level: int) -> Iterator[list[Any]]:
+            for layer in layers:
+                yield row(layer, "   " * level + "└ " if level else "")
+                if expand_nested and isinstance(layer, Model):
+                    yield from nested(layer.layers, level + 1)
+
         trainable = sum(int(np.prod(v.shape)) for v in self.trainable_variables)
         total = sum(int(np.prod(v.shape)) for v in self.variables)
-        kept = self.optimizer.count_params() if self.optimizer else 0
-        itemsize = np.dtype(config.floatx()).itemsize
-        text = summary_text(self.name, rows, trainable, total - trainable, line_length, kept, itemsize)
+        text = summary_text(
+            self.name,
+            list(nested(self.layers if graph is None else graph.layers, 0)),
+            trainable,
+            total - trainable,
+            line_length,
+            self.optimizer.count_params() if self.optimizer else 0,
+            np.dtype(config.floatx()).itemsize,
+            [name for name, shown in ((CONNECTED, connections is not None), (TRAINABLE, show_trainable)) if shown],
+        )
         (print_fn or print)(text)
-
-
-def names_of(structure: Any) -> list[str]:
-    """A name for each array of a structure: its key in a dict, else that of the layer that makes it, made unique."""
-    if isinstance(structure, dict) and not any(tree.is_nested(value) for value in structure.values()):
-        return [str(key) for key, _ in tree.children(structure)]
-    names: list[str] = []
-    for tensor in tree.leaves(structure):
-        same = sum(name == tensor.name or name.startswith(f"{tensor.name}_") for name in names)
-        names.append(f"{tensor.name}_{same}" if same and tensor.name in names else tensor.name)
-    return names
 
 
 def structure_names(shapes: Any, noun: str) -> list[str]:

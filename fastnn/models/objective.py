@@ -89,22 +89,23 @@ class Compiled:
         for group in (metrics, weighted_metrics):
             for metric in flat_metrics(group):
                 metrics_module.get(metric)  # refuses unknown names now, though "accuracy" is resolved later
-        for weight in tree.leaves(loss_weights):
+        weights = loss_weights if tree.is_nested(loss_weights) else [loss_weights]
+        for _, weight in tree.children(weights):
             if weight is not None:
                 check_number("loss_weights", weight, -1e300, "finite numbers", "pass a number for each output", 1e300)
 
     def check(self, names: list[str]) -> None:
         """Refuse lists and dicts that do not fit outputs of these names."""
-        by_output("loss", self.loss, names, spread=True)
-        by_output("loss_weights", self.loss_weights, names)
+        if all(loss is None for loss in by_output("loss", self.loss, names, spread=True)):
+            raise invalid("loss", "None for every output", "a loss for one of them", "pass one to compile()")
+        by_output("loss_weights", self.loss_weights, names, whole=True)
         metrics_by_output("metrics", self.metrics, names)
         metrics_by_output("weighted_metrics", self.weighted_metrics, names)
 
     def objective(self, names: list[str], shapes: list[Shape], targets: list[Shape | None]) -> Objective:
         """What is computed for outputs of these names and shapes, with targets of these shapes."""
+        self.check(names)
         found = by_output("loss", self.loss, names, spread=True)
-        if all(loss is None for loss in found):
-            raise invalid("loss", "None for every output", "a loss for one of them", "pass one to compile()")
         weights = by_output("loss_weights", self.loss_weights, names)
         groups = [
             metrics_by_output("metrics", self.metrics, names),
@@ -156,8 +157,10 @@ def metrics_by_output(argument: str, group: Any, names: list[str]) -> list[list[
     return [flat_metrics(entry) for entry in ([group] if plain else by_output(argument, group, names))]
 
 
-def by_output(argument: str, value: Any, names: list[str], spread: bool = False) -> list[Any]:
+def by_output(argument: str, value: Any, names: list[str], spread: bool = False, whole: bool = False) -> list[Any]:
     """An entry for each output, from a list or a dict; with `spread` a single one goes for all of them.
+
+    Without `spread` and `whole` a dict may leave out outputs.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def by_output(argument: str, value: Any, names: list[str], spread: bool = False)
             if key not in names:
                 raise unknown(f"key of {argument}", key, names)
         missing = [name for name in names if name not in value]
-        if spread and missing:
+        if (spread or whole) and missing:
             raise invalid(
                 argument,
                 f"a dict without {', '.join(map(repr, missing))}",

@@ -8,7 +8,7 @@ from ..layers.base import Layer, sample_shape, undone_on_error
 from ..layers.core import Input, InputLayer
 from ..layers.graph import KerasTensor
 from ..ops.table import Shape
-from .functional import Graph, is_input, layer_from_config
+from .functional import Graph, is_input, layer_config, layer_from_config
 from .model import Model
 
 
@@ -20,6 +20,7 @@ class Sequential(Model):
     layers : list of Layer, optional
         The first may be an `Input` or carry an ``input_shape``; the model is then built at once,
         else at its first data.
+    trainable : bool, default True
     name : str, optional
 
     Examples
@@ -33,8 +34,8 @@ class Sequential(Model):
     (1, 1)
     """
 
-    def __init__(self, layers: list[Layer] | None = None, name: str | None = None, *more: Any):
-        if isinstance(layers, Layer) or more:
+    def __init__(self, layers: list[Layer] | None = None, trainable: bool = True, name: str | None = None, *more: Any):
+        if isinstance(layers, Layer) or isinstance(trainable, Layer) or more:
             raise invalid(
                 "layers",
                 "layers as separate arguments",
@@ -46,7 +47,7 @@ class Sequential(Model):
             fix = "write Sequential([first, second, ...])"
             raise invalid("layers", show(layers), "a list of layers", fix, TypeError)
         with undone_on_error(layers or ()):
-            super().__init__(name=name)
+            super().__init__(name=name, trainable=trainable)
             self._sequence: list[Layer] = []
             self._input: InputLayer | None = None
             self._as_graph: Graph | None = None
@@ -92,6 +93,9 @@ class Sequential(Model):
             )
         shape, given = self.build_shape, layer.given_input_shape
         if given is None and isinstance(layer, Model) and layer.built:
+            if not tree.is_shape(layer.input_shape):
+                received, fix = f"the model {layer.name!r} with several inputs", "call it in a functional model"
+                raise invalid("layer", received, "a layer of one array", fix)
             given = layer.input_shape[1:]
         if given is not None and not self.layers:
             if shape not in (None, (None, *given)):
@@ -109,7 +113,7 @@ class Sequential(Model):
                 self._build_layer(layer, self.compute_output_shape(shape), self.layers[-1:])
             self.layers.append(layer)
         self.build_shape, self.built = shape, shape is not None and bool(self.layers)
-        self._as_graph = None
+        self._disconnect()
         self._changed()
 
     def pop(self) -> Layer:
@@ -118,7 +122,7 @@ class Sequential(Model):
             raise invalid("pop()", "a model without layers", "at least one layer", "add a layer first")
         layer = self.layers.pop()
         self.built = self.built and bool(self.layers)
-        self._as_graph = None
+        self._disconnect()
         self._changed()
         return layer
 
@@ -179,12 +183,20 @@ class Sequential(Model):
             self._as_graph = Graph(inputs, x)
         return self._as_graph
 
+    def _disconnect(self) -> None:
+        """Forget the calls that made the graph of the layers as they were."""
+        if self._as_graph is not None:
+            for node in [*self._as_graph.nodes, *(tensor.node for tensor in tree.leaves(self._as_graph.inputs))]:
+                node.layer._nodes = [known for known in node.layer._nodes if known() is not node]
+            self._as_graph = None
+
     def get_config(self) -> dict[str, Any]:
         """Name and the layers' classes and configurations."""
         layers = ([self._input] if self._input else []) + self.layers
         return {
             "name": self.name,
-            "layers": [{"class_name": type(la).__name__, "config": la.get_config()} for la in layers],
+            "trainable": self.trainable,
+            "layers": [layer_config(layer) for layer in layers],
         }
 
     @classmethod
@@ -196,4 +208,5 @@ class Sequential(Model):
                 "config", show(config), "a dict with a list of layers", "pass what get_config() gave", TypeError
             )
         with undone_on_error():
-            return cls([layer_from_config(entry) for entry in entries], name=config.get("name"))
+            layers = [layer_from_config(entry) for entry in entries]
+            return cls(layers, trainable=config.get("trainable", True), name=config.get("name"))

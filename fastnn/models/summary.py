@@ -2,14 +2,21 @@
 
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
+from .. import tree
 from ..errors import check_integer
 
-Row = tuple[str, str, Sequence[Any] | None, int | None]
+Row = Sequence[Any]
 
 HEADER = "Layer (type)", "Output Shape", "Param #"
-ENDS = 0.45, 0.80, 1.0  # where Keras' columns end, as parts of the line
+CONNECTED, TRAINABLE = "Connected to", "Trainable"
+SIDES = {"Param #": ">", TRAINABLE: "^"}  # where the text of a column stands, else at the left
+
+# where Keras' columns end, as parts of the line
+ENDS = 0.45, 0.80, 1.0
+ENDS_CONNECTED = 0.3, 0.56, 0.74, 1.0
 
 
 def summary_text(
@@ -20,6 +27,7 @@ def summary_text(
     line_length: int | None = None,
     optimizer: int = 0,
     itemsize: int = 4,
+    more: Sequence[str] = (),
 ) -> str:
     """Return Keras 3's summary of a model.
 
@@ -27,9 +35,9 @@ def summary_text(
     ----------
     name : str
         Name of the model.
-    rows : sequence of (str, str, tuple or None, int or None)
-        Name, class name, output shape and number of parameters of each layer. A shape of None is shown
-        as ``?``; without parameters such a layer counts as unbuilt.
+    rows : sequence of (str, str, tuple or None, int or None, ...)
+        Name, class name, output shape (or those of several outputs) and number of parameters of each layer, and the
+        texts of further columns. A shape of None is shown as ``?``; without parameters such a layer counts as unbuilt.
     trainable, non_trainable : int
         Numbers of parameters in all layers, each variable counted once.
     line_length : int, default 80
@@ -38,6 +46,8 @@ def summary_text(
         Number of parameters that the optimizer keeps; 0 leaves its line out.
     itemsize : int, default 4
         Bytes of a parameter.
+    more : sequence of {"Connected to", "Trainable"}, optional
+        The further columns.
 
     Returns
     -------
@@ -59,17 +69,22 @@ def summary_text(
     """
     expected, fix = "an integer of at least 40 and below 2**16", "pass the width of the table, or None for 80"
     length = check_integer("line_length", 80 if line_length is None else line_length, 40, expected, fix, 2**16 - 1)
-    ends = [int(part * length) for part in ENDS]
-    # the four frame lines take 1 + 2 + 1 of the columns' shares
-    widths = [ends[0] - 1, ends[1] - ends[0] - 2, ends[2] - ends[1] - 1]
+    header = [*HEADER, *more]
+    parts = [*(ENDS_CONNECTED if CONNECTED in more else ENDS)]
+    if TRAINABLE in more:
+        parts = [*(0.9 * part for part in parts), 1.0]
+    widths = _widths([int(part * length) for part in parts])
 
-    lines = [f'Model: "{name}"', _rule("┏━┳┓", widths), *_cells("┃", HEADER, widths), _rule("┡━╇┩", widths)]
-    for i, (layer, kind, shape, count) in enumerate(rows):
+    def rule(characters: str) -> str:
+        return _rule(characters, widths)
+
+    lines = [f'Model: "{name}"', rule("┏━┳┓"), *_cells("┃", header, header, widths), rule("┡━╇┩")]
+    for i, (layer, kind, shape, count, *others) in enumerate(rows):
         if i:
-            lines.append(_rule("├─┼┤", widths))
+            lines.append(rule("├─┼┤"))
         number = "0 (unbuilt)" if shape is None and not count else f"{count or 0:,}"
-        lines += _cells("│", [f"{layer} ({kind})", _shape_text(shape), number], widths)
-    lines.append(_rule("└─┴┘", widths))
+        lines += _cells("│", [f"{layer} ({kind})", _shape_text(shape), number, *others], header, widths)
+    lines.append(rule("└─┴┘"))
 
     totals = {"Trainable": trainable, "Non-trainable": non_trainable}
     if optimizer:
@@ -85,8 +100,18 @@ def _rule(characters: str, widths: list[int]) -> str:
     return left + crossing.join(dash * width for width in widths) + right
 
 
-def _cells(bar: str, texts: Sequence[str], widths: list[int]) -> list[str]:
-    """The lines of one row: texts wrapped, at spaces where possible; the last column at the right."""
+def _widths(ends: list[int]) -> list[int]:
+    """Widths of columns that end there, less their share of the lines of the frame and of the spaces beside texts."""
+    rest, widths = 3 * len(ends) + 1, []
+    for i, (begin, end) in enumerate(pairwise([0, *ends])):
+        share = round(rest / (len(ends) - i))
+        rest -= share
+        widths.append(end - begin + 2 - share)
+    return widths
+
+
+def _cells(bar: str, texts: Sequence[str], header: Sequence[str], widths: list[int]) -> list[str]:
+    """The lines of one row: texts wrapped, at spaces where possible."""
     columns = [
         textwrap.wrap(text, width - 2, break_on_hyphens=False) or [""]
         for text, width in zip(texts, widths, strict=True)
@@ -94,16 +119,22 @@ def _cells(bar: str, texts: Sequence[str], widths: list[int]) -> list[str]:
     lines = []
     for i in range(max(map(len, columns))):
         parts = [column[i] if i < len(column) else "" for column in columns]
-        padded = [f" {part:<{width - 2}} " for part, width in zip(parts[:-1], widths[:-1], strict=True)]
-        lines.append(bar + bar.join([*padded, f" {parts[-1]:>{widths[-1] - 2}} "]) + bar)
+        padded = [
+            f" {part:{SIDES.get(name, '<')}{width - 2}} "
+            for part, name, width in zip(parts, header, widths, strict=True)
+        ]
+        lines.append(bar + bar.join(padded) + bar)
     return lines
 
 
 def _shape_text(shape: Any) -> str:
-    """``(None, 200)``; for several outputs the shapes in a pair of parentheses."""
-    if shape is None:
-        return "?"
-    return "(" + ", ".join(_shape_text(n) if isinstance(n, (tuple, list)) else str(n) for n in shape) + ")"
+    """``(None, 200)``; for several outputs the shapes in their structure."""
+    if isinstance(shape, dict):
+        return "{" + ", ".join(f"{key}: {_shape_text(part)}" for key, part in tree.children(shape)) + "}"
+    if isinstance(shape, (list, tuple)) and not tree.is_shape(shape):
+        left, right = "()" if isinstance(shape, tuple) else "[]"
+        return left + ", ".join(map(_shape_text, shape)) + right
+    return "?" if shape is None else "(" + ", ".join(map(str, shape)) + ")"
 
 
 def _memory(size: float) -> str:

@@ -587,11 +587,16 @@ class Trainer(Layer):
             fix = "select the columns by these names, in this order"
             raise invalid(argument, f"a table with columns {show(columns)}", f"{show(self.feature_names)}", fix)
         found = []
-        for name, part, shape in zip(names, data.parts(argument, x, names, "input"), shapes, strict=True):
+        for name, part, shape in zip(names, self._parts_of(argument, x, "input"), shapes, strict=True):
             label = f"layer {self.layers[0].name!r}" if len(names) == 1 else f"input {name!r}"
             found.append(data.features(f"{label}, {argument}", part, shape))
         data.equal_lengths(**{f"{argument} of {name!r}": a for name, a in zip(names, found, strict=True)})
         return found
+
+    def _parts_of(self, argument: str, value: Any, noun: str) -> list[Any]:
+        """What belongs to each input or output."""
+        names, shapes = getattr(self, f"{noun}_names"), getattr(self, f"{noun}_shape")
+        return data.parts(argument, value, names, noun, shapes)
 
     def _packed(self, inputs: list[Any]) -> Any:
         """Flat inputs in the structure in which the model takes them."""
@@ -603,16 +608,15 @@ class Trainer(Layer):
         """Inputs, targets and weights as arrays of equal length."""
         inputs, names = self._features(x, arguments[0]), self.output_names
         several = len(names) > 1
-        targets = data.parts(arguments[1], y, names, "output") if several else [y]
         targets = [
             None if several and part is None else data.numbers(labelled(arguments[1], name, several), part)
-            for name, part in zip(names, targets, strict=True)
+            for name, part in zip(names, self._parts_of(arguments[1], y, "output"), strict=True)
         ]
         weights: list[Any]
         if sample_weight is None:
             weights = [None] * len(names)
-        elif several and isinstance(sample_weight, (list, tuple, dict)):
-            weights = data.parts(arguments[2], sample_weight, names, "output")
+        elif isinstance(sample_weight, (list, tuple, dict) if several else dict):
+            weights = self._parts_of(arguments[2], sample_weight, "output")
         else:
             weights = [sample_weight] * len(names)  # the same for every output
         weights = [
