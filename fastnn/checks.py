@@ -259,7 +259,7 @@ def gradient_check(
         direction = compare(loss, [random_direction(loss.weights, seed)])
     return GradientCheck(
         model.name,
-        len(arrays["x"]),
+        loss.value.samples,
         loss.start,
         dict(zip(numbered([v.path for v in trained]), checks, strict=True)),
         VariableCheck((sum(g.size for g in loss.gradients),), *direction, None, None),

@@ -66,6 +66,7 @@ class Probe:
 
     Attributes
     ----------
+    samples : int
     variables : list of Variable
         Copies of the model's trainable variables, in their order.
     """
@@ -73,7 +74,7 @@ class Probe:
     def __init__(self, model: Any, arrays: dict[str, np.ndarray], dtype: str, gradients: bool = True):
         objective = replace(model._objective, metrics=(), weighted_metrics=(), optimizer=Outlet(gradients))
         rows, x_dtype = len(arrays["x"]), arrays["x"].dtype
-        recorder = Copying(rows, dtype)
+        self.samples, recorder = rows, Copying(rows, dtype)
         with recorder:
             stored = dtype if x_dtype.kind == "f" else str(x_dtype)
             weighted = "weights" in arrays
@@ -93,7 +94,7 @@ class Probe:
     def __call__(self) -> float:
         """The loss for the present values of the copies."""
         arrays, zero, iteration = {**self.arrays, **self.outputs}, np.zeros(1, np.int64), self.iteration.copy()
-        self.executor.run(arrays, zero, zero + len(arrays["order"]), seed=config.seed(), iteration=iteration)
+        self.executor.run(arrays, zero, zero + self.samples, seed=config.seed(), iteration=iteration)
         total = float(self.outputs["loss"][0, 0])
         return total / self.divisor + sum(float(self.outputs[name][0]) for name in self.penalties)
 
