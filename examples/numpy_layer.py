@@ -1,7 +1,7 @@
 """Write a layer in plain NumPy, with its own gradient, for what `fastnn.ops` cannot express.
 
-It runs in Python between two segments of the plan, which still run in C, on views of their memory. The plan
-that is printed has "Python" in their column threads. The table behind it says whether the gradient is right.
+It runs in Python between two segments of the plan, which still run in C, on views of their memory. The printed plan
+says "Python" in the column threads of its steps, and the table behind it says whether the gradient is right.
 
     python examples/numpy_layer.py
 """
