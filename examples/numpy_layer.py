@@ -1,7 +1,7 @@
 """Write a layer in plain NumPy, with its own gradient, for what `fastnn.ops` cannot express.
 
-It runs in Python between two segments of the plan, which still run in C, on views of their memory. The plan
-that is printed marks its steps with P.
+It runs in Python between two segments of the plan, which still run in C, on views of their memory. The printed plan
+says "Python" in the column threads of its steps, and the table behind it says whether the gradient is right.
 
     python examples/numpy_layer.py
 """
@@ -41,6 +41,7 @@ def main():
     model = fastnn.Sequential([layers.Input(shape=(1,)), layers.Dense(4), Softplus(name="softplus"), layers.Dense(1)])
     model.compile(fastnn.optimizers.Adam(0.02), "mse")
     print(model.describe())
+    print(fastnn.gradient_check(model, x[::20], y[::20]))
     loss = model.fit(x, y, epochs=60, verbose=0).history["loss"]
     beta = float(model.get_layer("softplus").beta)
     print(f"Loss {loss[0]:.4f} -> {loss[-1]:.5f}, sharpness 1 -> {beta:.2f}")

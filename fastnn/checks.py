@@ -11,7 +11,6 @@ import numpy as np
 from . import config
 from .errors import check_integer, invalid, show
 from .models.probes import Probe, numbered, training_data
-from .models.programs import input_areas
 from .models.training import Trainer
 from .ops.philox import permutation, random_bits
 from .ops.table import concrete
@@ -260,7 +259,7 @@ def gradient_check(
         direction = compare(loss, [random_direction(loss.weights, seed)])
     return GradientCheck(
         model.name,
-        len(arrays[input_areas(model)[0]]),
+        loss.value.samples,
         loss.start,
         dict(zip(numbered([v.path for v in trained]), checks, strict=True)),
         VariableCheck((sum(g.size for g in loss.gradients),), *direction, None, None),

@@ -12,7 +12,7 @@ from ..program import STEP
 from ..record import Recorder, Symbolic
 from ..variable import Variable
 from .objective import Objective
-from .programs import TRAIN, input_areas, loss_values, penalty_name, record_objective
+from .programs import PENALTY, TRAIN, input_areas, loss_values, record_objective
 
 
 class Copying(Recorder):
@@ -67,6 +67,7 @@ class Probe:
 
     Attributes
     ----------
+    samples : int
     variables : list of Variable
         Copies of the model's trainable variables, in their order.
     """
@@ -75,7 +76,7 @@ class Probe:
         goals = tuple(replace(goal, metrics=(), weighted_metrics=()) for goal in model._objective.goals)
         self.objective = Objective(goals, Outlet(gradients))
         inputs = [arrays[name] for name in input_areas(model)]
-        rows = len(inputs[0])
+        rows = self.samples = len(inputs[0])
         recorder = Copying(rows, dtype)
         with recorder:
             stored = [dtype if x.dtype.kind == "f" else str(x.dtype) for x in inputs]
@@ -83,18 +84,18 @@ class Probe:
             self.variables = [recorder.copy_of(v) for v in model.trainable_variables]
         self.executor = make_executor(recorder, f"probe of {model.name}")
         recorder.forget()
-        self.penalties = [penalty_name(i) for i in range(len(model.penalties))]
         self.iteration = model.optimizer._iterations.copy()
         self.arrays = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
         self.arrays["order"] = np.arange(rows)
         areas = [area for area in self.executor.program.areas if area.kind == STEP]
         self.outputs = {area.name: np.zeros((1, *area.shape), area.dtype) for area in areas}
+        self.penalties = [name for name in self.outputs if name.startswith(PENALTY)]
 
     def __call__(self) -> float:
         """The loss for the present values of the copies."""
         arrays, zero, iteration = {**self.arrays, **self.outputs}, np.zeros(1, np.int64), self.iteration.copy()
-        self.executor.run(arrays, zero, zero + len(arrays["order"]), seed=config.seed(), iteration=iteration)
-        losses = loss_values(self.objective, self.executor.program, self.outputs, np.array([len(arrays["order"])]))
+        self.executor.run(arrays, zero, zero + self.samples, seed=config.seed(), iteration=iteration)
+        losses = loss_values(self.objective, self.executor.program, self.outputs, np.array([self.samples]))
         total = sum(goal.weight * float(values[0]) for goal, values in losses)
         return total + sum(float(self.outputs[name][0]) for name in self.penalties)
 

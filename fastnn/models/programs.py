@@ -23,9 +23,7 @@ GATHER = "gather"  # a training step that leaves its gradients for a later one
 PREDICTIONS = "predictions"  # output that metrics in Python read
 
 
-def penalty_name(i: int) -> str:
-    """Name of the program output that holds the i-th penalty."""
-    return f"penalty {i}"
+PENALTY = "penalty "  # begins the names of outputs that are added to the loss
 
 
 def compile_program(
@@ -142,7 +140,7 @@ def record_objective(
         recorder.write_assignments()
         objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)), mode == GATHER)
     for i, penalty in enumerate(penalties):
-        recorder.output(penalty, penalty_name(i), STEP)
+        recorder.output(penalty, f"{PENALTY}{i}", STEP)
 
 
 def record_metrics(recorder: Recorder, goal: Goal, y_true: "Targets", y_pred: Symbolic, weights: Any) -> None:

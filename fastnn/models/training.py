@@ -23,6 +23,7 @@ from .objective import Compiled, Objective, by_output
 from .programs import (
     EVALUATE,
     GATHER,
+    PENALTY,
     PREDICT,
     PREDICTIONS,
     TRAIN,
@@ -30,7 +31,6 @@ from .programs import (
     input_areas,
     loss_values,
     output_areas,
-    penalty_name,
 )
 from .sources import DEFAULT_BATCH_SIZE, ArraySource, Chunk, StreamSource, is_stream, plan_rows, unpacked
 
@@ -817,10 +817,9 @@ class Trainer(Layer):
             if len(objective.losses) > 1:
                 self._loss_parts[goal.name] = in_order(self._loss_parts.get(goal.name, 0.0), value * counts)
             values += value if goal.weight == 1 else value * goal.weight
-        i = 0
-        while penalty_name(i) in outputs:
-            values += outputs[penalty_name(i)]
-            i += 1
+        for name, penalty in outputs.items():
+            if name.startswith(PENALTY):
+                values += penalty
         self._loss_total = in_order(self._loss_total, values * counts)
         self._loss_rows += int(counts.sum())
         for goal in objective.goals:
