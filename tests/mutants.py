@@ -319,8 +319,8 @@ MUTANTS = [
     Mutant(
         "rows behind the last whole tile are measured as if there were a tile of them",
         UNITS,
-        "if (high - b >= DISTANCE_ROWS) {",
-        "if (high - b > 1) {",
+        "b + DISTANCE_ROWS <= high",
+        "b < high",
         "test_rows.py -k 'no_byte_outside and squared_distances'",
         outcome=CRASHES,
     ),

@@ -114,26 +114,25 @@ class Permute(Layer):
             raise invalid("dims", show(dims), expected, fix)
         super().__init__(**kwargs)
 
+    def _order(self, shape: Shape) -> tuple[int, ...]:
+        """The order of all axes, or the error of an input that has more or fewer."""
+        if len(shape) != len(self.dims) + 1:
+            raise invalid(
+                f"input of layer {self.name!r}",
+                f"shape {shape}",
+                f"{len(self.dims) + 1} axes with that of the batch, as dims {self.dims} say",
+                "pass dims of as many entries as a sample has axes",
+            )
+        return (0, *self.dims)
+
     def call(self, x: Any) -> Any:
-        return ops.transpose(x, axes_fitting(self, x.shape))
+        return ops.transpose(x, self._order(x.shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return tuple(input_shape[axis] for axis in axes_fitting(self, input_shape))
+        return tuple(input_shape[axis] for axis in self._order(input_shape))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"dims": self.dims}
-
-
-def axes_fitting(layer: Permute, shape: Shape) -> tuple[int, ...]:
-    """The order of all axes, or the error of an input that has more or fewer."""
-    if len(shape) != len(layer.dims) + 1:
-        raise invalid(
-            f"input of layer {layer.name!r}",
-            f"shape {shape}",
-            f"{len(layer.dims) + 1} axes with that of the batch, as dims {layer.dims} say",
-            "pass dims of as many entries as a sample has axes",
-        )
-    return (0, *layer.dims)
 
 
 class RepeatVector(Layer):
