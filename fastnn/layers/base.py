@@ -354,7 +354,7 @@ class Layer(Configurable):
     @property
     def penalties(self) -> list[tuple[Callable[..., Any], Variable]]:
         """Regularizers with the variables they apply to, if these learn."""
-        own = [(r, v) for r, v in self._regularizers if self.trainable and v.trainable]
+        own = [pair for pair in self._regularizers if self.trainable and pair[1].trainable]
         return unique([*own, *(p for layer in self._layers() for p in layer.penalties)])
 
     @property
