@@ -19,6 +19,7 @@ CALL_SECONDS = 0.005  # of one call of C, in which a kernel runs as often as fit
 # (rows, width) that a row's own example is made for: 2^17 elements, or 2^14 rows of ten classes.
 SIZES = dict.fromkeys(("loss", "loss_grad", "softmax", "metric"), (1 << 14, 10)) | {"data": (BATCH, FIVE_LAYERS[0])}
 DEFAULT_SIZE = (BATCH, 1024)
+BEYOND_CACHE = {"norm": (1 << 16, 256)}  # measured as well
 
 # Inputs of the dense rows for a layer of i inputs and o outputs.
 DENSE = {
@@ -35,8 +36,9 @@ def cases():
         if row.kernel is None or row.view:  # views have no work of their own
             continue
         if name not in DENSE:
-            rows, width = SIZES.get(row.kind, DEFAULT_SIZE)
-            yield f"{name} {rows}x{width}", row, lambda rng, row=row, size=(rows, width): row.example(rng, *size)
+            for size in filter(None, (SIZES.get(row.kind, DEFAULT_SIZE), BEYOND_CACHE.get(row.kind))):
+                rows, width = size
+                yield f"{name} {rows}x{width}", row, lambda rng, row=row, size=size: row.example(rng, *size)
         else:
             for i, o in pairwise(FIVE_LAYERS):
                 shapes = DENSE[name](i, o)

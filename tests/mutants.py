@@ -45,8 +45,8 @@ class Mutant:
 
 PROGRAM, OPTIMIZERS = "csrc/program.c", "fastnn/optimizers.py"
 EXECUTE, PLAN, SWEEPS = "fastnn/execute.py", "fastnn/plan.py", "fastnn/sweeps.py"
-GEMM, REDUCE, LOSSES, DATA, RANDOM, UNITS, UPDATES = (
-    f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "units", "updates")
+GEMM, REDUCE, LOSSES, DATA, RANDOM, UNITS, UPDATES, NORM = (
+    f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "units", "updates", "norm")
 )
 MATH, COMMON = "csrc/vec/math.inc", "csrc/vec/common.h"
 AVX512, AVX2, PORTABLE = (f"csrc/vec/{name}.h" for name in ("avx512", "avx2", "portable"))
@@ -656,5 +656,40 @@ MUTANTS = [
         "return x - (vf){0}; }",
         "return x + (vf){0}; }",
         "test_ops.py -k sign_of_zero",
+    ),
+    Mutant(
+        "variances of chunks are joined without the distance of their means",
+        NORM,
+        "(double)sum[j] + d * d * weight",
+        "(double)sum[j]",
+        "test_normalization.py -k 'large_arrays and moments'",
+    ),
+    Mutant(
+        "lanes beyond a row count in its variance",
+        NORM,
+        "vf_keep_n(vf_sub(vf_load_n(x + r * n + i, k), centre[r]), k)",
+        "vf_sub(vf_load_n(x + r * n + i, k), centre[r])",
+        "test_rows.py -k 'kernel_agrees and layer_norm'",
+    ),
+    Mutant(
+        "the gradient of a normalized batch counts the rows of a block",
+        "fastnn/ops/norm.py",
+        "whole(ins[1][:-1])",
+        "rows(ins[1])",
+        "test_rows.py -k 'blocks_of_rows and standardize_grad'",
+    ),
+    Mutant(
+        "what a layer assigns is no update",
+        "fastnn/record.py",
+        "        with self.updating():\n            values",
+        "        if True:\n            values",
+        "test_assignments.py",
+    ),
+    Mutant(
+        "what a layer assigns may be infinite",
+        "fastnn/models/programs.py",
+        "            recorder.check_assignments()\n",
+        "",
+        "test_assignments.py",
     ),
 ]

@@ -452,7 +452,8 @@ class Layer(Configurable):
                 raise invalid(argument, leaf, expected, "compute along the other axes only")
         if self.activity_regularizer is not None:
             with recorder.label(self.name) if recorder else nullcontext():
-                self._add_activity(y)
+                for leaf in tree.leaves(y):
+                    self._add_activity(leaf)
         if recorder:
             recorder.calls.append((self.name, type(self).__name__, x, y))
         return y
