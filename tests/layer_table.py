@@ -26,6 +26,8 @@ class Case:
         How many variables it has, trainable and not.
     oracle : bool
         Whether Keras' layer of this name, if it has one, gives the same numbers outside training.
+    random : bool
+        Whether it draws numbers in training.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Case:
     shape: Any = (5,)
     weights: tuple[int, int] = (0, 0)
     oracle: bool = True
+    random: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.kwargs or ''}".replace(str(NORMAL), "normal")[:60].strip()
@@ -66,10 +69,15 @@ CASES = [
     Case("Add", shape=[(5,), (3, 1), (3, 5)]),
     Case("Activation", {"activation": "gelu"}),
     Case("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (3, 4)),
-    Case("AlphaDropout", {"rate": 0.3, "seed": 1}, (20,)),
+    Case("AlphaDropout", {"rate": 0.3, "seed": 1}, (20,), random=True),
     Case("Average", shape=[(17,), (17,), (17,)]),
     Case("BatchNormalization", {"beta_initializer": NORMAL, "gamma_initializer": NORMAL}, (17,), (2, 2)),
-    Case("BatchNormalization", {"center": False, "moving_mean_initializer": NORMAL}, (3, 5), (1, 2)),
+    Case("BatchNormalization", {"momentum": 0.7, "epsilon": 0.1}, (4, 17), (2, 2)),
+    Case("BatchNormalization", {"momentum": 0.5, "center": False}, (3, 2, 6), (1, 2)),
+    Case("BatchNormalization", {"scale": False, "axis": 1, "moving_mean_initializer": NORMAL}, (33,), (1, 2)),
+    Case("BatchNormalization", {"scale": False, "center": False}, (7,), (0, 2)),
+    Case("BatchNormalization", {"trainable": False}, (5,), (0, 4)),
+    Case("BatchNormalization", {"gamma_regularizer": "l2", "beta_regularizer": "l1"}, (6,), (2, 2)),
     Case("Concatenate", shape=[(5,), (1,), (17,)]),
     Case("Concatenate", {"axis": 1}, [(3, 4), (2, 4)]),
     Case("Dense", {"units": 3, "bias_initializer": NORMAL}, weights=(2, 0)),
@@ -80,15 +88,19 @@ CASES = [
     Case("Dot", {"axes": (2, 1)}, [(3, 5), (5, 4)]),
     Case("Dot", {"axes": (1, 2), "normalize": True}, [(5, 3), (4, 5)]),
     Case("Dot", {"axes": (1, 1)}, [(5,), (5, 4)]),
-    Case("Dropout", {"rate": 0.3, "seed": 1}, (20,)),
+    Case("Dropout", {"rate": 0.3, "seed": 1}, (20,), random=True),
     Case("ELU", {"alpha": 0.5}),
     Case("Flatten", shape=(3, 4)),
-    Case("GaussianDropout", {"rate": 0.3, "seed": 1}, (20,)),
-    Case("GaussianNoise", {"stddev": 0.3, "seed": 1}, (3, 20)),
+    Case("GaussianDropout", {"rate": 0.3, "seed": 1}, (20,), random=True),
+    Case("GaussianNoise", {"stddev": 0.3, "seed": 1}, (3, 20), random=True),
     Case("InputLayer", {"shape": (5,)}, oracle=False),
     Case("Lambda", {"function": ops.square}, oracle=False),
     Case("LayerNormalization", {"beta_initializer": NORMAL, "gamma_initializer": NORMAL}, (17,), (2, 0)),
-    Case("LayerNormalization", {"center": False, "scale": False}, (3, 5)),
+    Case("LayerNormalization", {"epsilon": 0.1, "axis": [2]}, (4, 17), (2, 0)),
+    Case("LayerNormalization", {"center": False}, (3, 2, 6), (1, 0)),
+    Case("LayerNormalization", {"scale": False, "axis": 1}, (33,), (1, 0)),
+    Case("LayerNormalization", {"scale": False, "center": False}, (7,)),
+    Case("LayerNormalization", {"trainable": False, "gamma_regularizer": "l2"}, (5,), (0, 2)),
     Case("LeakyReLU"),
     Case("LeakyReLU", {"negative_slope": 0.0}, (17,)),
     Case("Maxout", {"units": 3, "bias_initializer": NORMAL}, weights=(2, 0)),
@@ -97,7 +109,8 @@ CASES = [
     Case("Maximum", shape=[(5,), (5,), (5,)]),
     Case("Minimum", shape=[(3, 5), (5,)]),
     Case("Multiply", shape=[(5,), (5,), (5,)]),
-    Case("Normalization", {"mean": [0.5, 1.0, -1.0], "variance": [4.0, 1.0, 0.25]}, (3,)),
+    Case("Normalization", {"mean": 0.5, "variance": 4.0}, (5,)),
+    Case("Normalization", {"mean": [0.5, 1.5], "variance": [4.0, 0.0], "invert": True}, (3, 2)),
     Case("PReLU", {"alpha_initializer": NORMAL}, weights=(1, 0)),
     Case("PReLU", {"alpha_initializer": NORMAL, "shared_axes": [1, 2]}, (3, 4, 17), (1, 0)),
     Case("PReLU", {"alpha_regularizer": "l1", "shared_axes": [2]}, (3, 4), (1, 0)),

@@ -1,6 +1,7 @@
 """Keras says what layers compute: outputs, gradients and penalties at equal weights, in float64."""
 
 import os
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -13,12 +14,22 @@ keras = pytest.importorskip("keras")
 import fastnn  # noqa: E402
 from fastnn import config, layers, ops  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras, about NumPy
+
 SAMPLES = 7
 # Both compute in float64, in another order and with other libraries: some hundred roundings of 2^-53 are 1e-14, and
 # gradients that cancel keep 1e-11 of the largest.
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 # Keras' trainer passes losses through float32: after a few steps some ten roundings of 2^-24.
 TRAINED = {"rtol": 1e-6, "atol": 1e-6}
+# Keras computes statistics and what follows from them in float32 in any case: some hundred roundings of 2^-24.
+SINGLE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def closeness(case, usual):
+    """How near to Keras a layer should be."""
+    return SINGLE if case.name in ("BatchNormalization", "LayerNormalization") else usual
+
 
 COMPARED = [case for case in CASES if case.oracle and hasattr(keras.layers, case.name)]
 
@@ -36,14 +47,20 @@ def float64():
     jax.config.update("jax_enable_x64", before[2])
 
 
+def drawn_weights(weights):
+    """Weights that differ from those that layers begin with, and may be variances; integers stay."""
+    rng = np.random.default_rng(3)
+    return [w if w.dtype.kind in "iu" else rng.uniform(0.5, 1.5, w.shape) for w in weights]
+
+
 def pair(case):
     """The layer, and Keras' with its weights."""
-    fastnn.set_random_seed(2)
     ours, theirs = case.make(), getattr(keras.layers, case.name)(**case.kwargs)
     ours.ensure_built(case.batch_shape)
     theirs.build(case.batch_shape)
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
-    theirs.set_weights(ours.get_weights())
+    for layer in (ours, theirs):
+        layer.set_weights(drawn_weights(layer.get_weights()))
     return ours, theirs
 
 
@@ -53,30 +70,74 @@ def test_most_layers_are_compared():
     assert alone <= {"InputLayer", "Lambda", "Maxout", "RBF"}
 
 
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("case", COMPARED, ids=str)
-def test_outputs_and_gradients(case):
-    ours, theirs = pair(case)
+def test_outputs_gradients_and_state(case, training):
+    """Of a layer by itself: what it gives, gradients by its inputs and weights, and what it keeps of the batch."""
+    if training and case.random:
+        pytest.skip("random in training")
+    close, (ours, theirs) = closeness(case, CLOSE), pair(case)
     x = case.draw(SAMPLES)
     upstream = np.random.default_rng(5).standard_normal((SAMPLES, *ours.output_shape[1:]))
+    mode = {"training": training} if "training" in signature(theirs.call).parameters else {}
+    fixed = [v.value for v in theirs.non_trainable_variables]
 
     def value(trainable, x):
-        return (theirs.stateless_call(trainable, theirs.non_trainable_variables, x)[0] * upstream).sum()
+        y, kept = theirs.stateless_call(trainable, fixed, x, **mode)[:2]
+        return (y * upstream).sum(), (y, kept)
 
-    wanted = np.asarray(theirs(x))
-    np.testing.assert_allclose(ours(x), wanted, **CLOSE)
     assert tuple(theirs.compute_output_shape(case.batch_shape)) == ours.output_shape
-    by_weights, by_x = jax.grad(value, argnums=(0, 1))([v.value for v in theirs.trainable_variables], x)
+    trainable = [v.value for v in theirs.trainable_variables]
+    (total, (wanted, kept)), (by_weights, by_x) = jax.value_and_grad(value, (0, 1), has_aux=True)(trainable, x)
+    if not training:
+        np.testing.assert_allclose(ours(x), wanted, **close)
     several = isinstance(x, list)
     arrays, by_arrays = (x, by_x) if several else ([x], [by_x])
 
     def loss(upstream, *arrays):
-        return ops.sum(ours(list(arrays) if several else arrays[0]) * upstream)
+        return ops.sum(ours(list(arrays) if several else arrays[0], training=training) * upstream)
 
     by = [*range(1, len(arrays) + 1), *ours.trainable_variables]
     found, gradients = fastnn.value_and_grad(loss, by)(upstream, *arrays)
-    np.testing.assert_allclose(found, (wanted * upstream).sum(), **CLOSE)
+    np.testing.assert_allclose(found, total, **close)
     for gradient, expected in zip(gradients, [*by_arrays, *by_weights], strict=True):
-        np.testing.assert_allclose(gradient, np.asarray(expected), **CLOSE)
+        np.testing.assert_allclose(gradient, np.asarray(expected), **close)
+    kept = [] if case.random else kept  # the states of generators
+    for variable, expected in zip(ours.non_trainable_variables, kept, strict=True):
+        np.testing.assert_allclose(variable.numpy(), np.asarray(expected), **close)
+
+
+@pytest.mark.parametrize("case", [c for c in COMPARED if not c.random], ids=str)
+def test_two_epochs_of_training(case):
+    """With a dense layer behind it: losses, all weights, and predictions. Three full batches and a short one."""
+    rng, x = np.random.default_rng(7), case.draw(50)
+    y = np.tanh(rng.standard_normal((50, 2)))
+    results = []
+    for library in (fastnn, keras):
+        inputs = case.each(library.layers.Input)
+        behind = library.layers.Flatten()(getattr(library.layers, case.name)(**case.kwargs)(inputs))
+        model = library.Model(inputs, library.layers.Dense(2)(behind))
+        model.set_weights(drawn_weights(model.get_weights()))
+        model.compile(library.optimizers.SGD(0.005), "mean_squared_error")
+        history = model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+        results.append([np.array(history["loss"]), *model.get_weights(), model.predict(x, verbose=0)])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, **closeness(case, TRAINED))
+
+
+@pytest.mark.parametrize("axis", [-1, 2, (1, 2), None])
+def test_adapted_normalization(axis):
+    """To an array, and to batches of it."""
+    x = np.random.default_rng(8).standard_normal((50, 3, 4)) * 2 + 1
+
+    def adapted(library, data):
+        layer = library.layers.Normalization(axis=axis)
+        layer.adapt(data)
+        return [np.asarray(a) for a in (*layer.get_weights(), layer(x))]
+
+    for data in (x, [x[:7], x[7:40], x[40:]], iter([(x[:7], 0), (x[7:], 0)])):
+        for found, expected in zip(adapted(fastnn, data), adapted(keras, x), strict=True):
+            np.testing.assert_allclose(found, expected, **TRAINED)
 
 
 class Spread:
