@@ -352,7 +352,7 @@ WRONG = {
         "fit-validation-freq": (lambda m: m.fit(X, Y, validation_freq=2), ValueError, "validation_freq: received 2"),
         "evaluate-steps": (lambda m: m.evaluate(X, Y, steps=2), ValueError, "steps: received 2"),
         "predict-steps": (lambda m: m.predict(X, steps=2), ValueError, "steps: received 2"),
-        "summary-nested": (lambda m: m.summary(expand_nested=True), ValueError, "expand_nested: "),
+        "summary-nested": (lambda m: m.summary(expand_nested="yes"), TypeError, "expand_nested: received 'yes'"),
         "compile-weighted": (lambda m: m.compile("sgd", "mse", weighted_metrics="ms"), ValueError, "use 'mse'"),
         # the process
         "set-threads-0": (lambda m: fastnn.set_num_threads(0), ValueError, "n: received 0"),
@@ -629,7 +629,7 @@ WRONG = {
         "get-layer-bool": (lambda m: m.get_layer(index=True), TypeError, "index: received True"),
         "summary-print": (lambda m: m.summary(print_fn=3), TypeError, "print_fn: received 3"),
         "summary-huge": (lambda m: m.summary(line_length=2**31), ValueError, "line_length: received 2147483648"),
-        "summary-nested-array": (lambda m: m.summary(expand_nested=ARRAY), ValueError, "expand_nested: received"),
+        "summary-nested-array": (lambda m: m.summary(expand_nested=ARRAY), TypeError, "expand_nested: received"),
         "assign-string": (lambda m: m.layers[0].bias.assign(["a"] * 5), TypeError, "'hidden/bias'"),
         "variable-string": (lambda m: fastnn.Variable("a"), TypeError, "value: received 'a'"),
         "variable-dtype": (lambda m: fastnn.Variable(1.0, dtype="float16"), ValueError, "dtype: received 'float16'"),
