@@ -80,7 +80,7 @@ def test_the_plan_in_sweeps_gives_the_bits_of_the_one_step_by_step(monkeypatch):
     plan, cut = execute.plan, []
 
     def planned(stepwise):
-        def noted(recorded, force_threads=False, **kwargs):
+        def noted(recorded, force_threads=False, *_, **kwargs):
             program = plan(recorded, force_threads, stepwise=stepwise)
             cut.append(any(sweep.shape for sweep in program.sweeps))
             return program
