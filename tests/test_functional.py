@@ -420,9 +420,18 @@ def test_operators(case):
     assert model.layers == model.layers[:1]  # operations are no layers of the model, as in Keras
 
 
-def test_operators_with_numbers_survive_a_configuration():
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ops.clip(x[:, :2] * 3 - 1, -2, 2),
+        lambda x: ops.expand_dims(x, 1) - ops.mean(x[:, None], axis=-1, keepdims=True),
+        lambda x: ops.reshape(ops.transpose(ops.reshape(x, (-1, 2, 2)), (0, 2, 1)), (-1, 4)) ** np.float32(2),
+        lambda x: ops.concatenate([x[..., ::2], x[:, 1:2]]),
+    ],
+)
+def test_operators_with_numbers_survive_a_configuration(function):
     x = Input((4,))
-    model = fastnn.Model(x, ops.clip(x[:, :2] * 3 - 1, -2, 2))
+    model = fastnn.Model(x, function(x))
     again = fastnn.Model.from_config(json.loads(json.dumps(model.get_config())))
     assert bits(again(X)) == bits(model(X))
 

@@ -196,6 +196,19 @@ def config_of_an_array(m):
         model_of(x, x * X[0]).get_config()
 
 
+def logs_of_one_name(first, second, metrics=None):
+    """Train two outputs of these names."""
+    x = a()
+    made = model_of(x, [d(1, first)(x), d(1, second)(x)])
+    made.compile("sgd", "mse", metrics=metrics)
+    made.fit(X, [SIZE[:, :1], SIZE[:, 1:]])
+
+
+class BMae(fastnn.metrics.MeanMetric):
+    def __init__(self):
+        super().__init__(fastnn.losses.mean_absolute_error, "b_mae")
+
+
 def with_self():
     made = fastnn.Sequential([Input((4,), name="x")], name="chain")
     made.add(made)
@@ -338,6 +351,13 @@ GRAPHS = {
     "sequential-itself": (lambda m: with_self(), ValueError, "model 'chain': received no layers"),
     "sequential-unbuilt": (lambda m: fastnn.Sequential([d()], name="s").output, ValueError, "'s', which is not built"),
     "sequential-name": (lambda m: fastnn.Sequential([d()], "s"), TypeError, "trainable: received 's'"),
+    # names
+    "metrics-of-one-name": (
+        lambda m: logs_of_one_name("a_1", "a_1_b", [[BMae()], ["mae"]]),
+        ValueError,
+        "two that give 'a_1_b_mae'",
+    ),
+    "named-like-validation": (lambda m: logs_of_one_name("val", "other"), ValueError, "two that give 'val_loss'"),
     # configurations
     "config-none": (lambda m: fastnn.Model.from_config(None), TypeError, "config of Model: received None"),
     "config-empty": (lambda m: fastnn.Model.from_config({}), TypeError, "no inputs and outputs"),
