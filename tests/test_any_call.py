@@ -159,10 +159,12 @@ FUNCTIONS = {
     "regularizers.L2": {},
     "regularizers.Regularizer": {},
     "regularizers.get": {"identifier": "l2"},
+    "saving.register_keras_serializable": {"package": "mine", "name": "Own"},
     "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.LearningRateSchedule": {},
     "utils.normalize": {"x": X},
+    "utils.register_keras_serializable": {"package": "mine", "name": "Own"},
     "utils.set_random_seed": {"seed": 1},
     "utils.to_categorical": {"x": Y},
 }

@@ -2,12 +2,13 @@
 
 import gc
 import json
+import re
 import weakref
 
 import graphs
 import numpy as np
 import pytest
-from own import assert_equal_in_float64, assert_rounds_like, float64, in_float64
+from own import assert_equal_in_float64, assert_rounds_like, example, float64, in_float64
 
 import fastnn
 from fastnn import layers, losses, models, ops, saving, tree, utils
@@ -419,9 +420,18 @@ def test_operators(case):
     assert model.layers == model.layers[:1]  # operations are no layers of the model, as in Keras
 
 
-def test_operators_with_numbers_survive_a_configuration():
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ops.clip(x[:, :2] * 3 - 1, -2, 2),
+        lambda x: ops.expand_dims(x, 1) - ops.mean(x[:, None], axis=-1, keepdims=True),
+        lambda x: ops.reshape(ops.transpose(ops.reshape(x, (-1, 2, 2)), (0, 2, 1)), (-1, 4)) ** np.float32(2),
+        lambda x: ops.concatenate([x[..., ::2], x[:, 1:2]]),
+    ],
+)
+def test_operators_with_numbers_survive_a_configuration(function):
     x = Input((4,))
-    model = fastnn.Model(x, ops.clip(x[:, :2] * 3 - 1, -2, 2))
+    model = fastnn.Model(x, function(x))
     again = fastnn.Model.from_config(json.loads(json.dumps(model.get_config())))
     assert bits(again(X)) == bits(model(X))
 
@@ -539,3 +549,22 @@ def test_a_subclass_is_made_anew_from_its_own_configuration():
     model = Net(3, name="net")
     for again in (Net.from_config(model.get_config()), models.clone_model(model)):
         assert again.units == 3 and again.name == "net" and again is not model
+
+
+# The examples
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "shows"),
+    [
+        ("two_branch", lambda found: found[0] < 0.1 * found[1], r"settings\[0\]\[0\]"),
+        ("multi_head", lambda found: found[0] > 0.88 and found[1] < 0.5 * found[2], "Features of 397 images"),
+        ("inception", lambda accuracy: accuracy > 0.88, "first_narrow"),
+    ],
+)
+def test_examples_do_what_they_say(name, good, shows, capsys):
+    if name != "two_branch":
+        pytest.importorskip("sklearn")
+    found = example(name).main()
+    assert good(found), found
+    assert re.search(shows, capsys.readouterr().out)

@@ -30,7 +30,8 @@ class Operation(Layer):
         self, operation: str, attributes: dict[str, Any], given: list[Any], places: list[int], name: str | None = None
     ):
         super().__init__(name=name or automatic_name(operation))
-        self.operation, self.attributes = operation, dict(attributes)
+        self.operation = operation
+        self.attributes = {key: as_tuples(value) for key, value in attributes.items()}
         self.given, self.places = list(given), list(places)
 
     @property
@@ -61,3 +62,8 @@ class Operation(Layer):
             "given": self.given,
             "places": self.places,
         }
+
+
+def as_tuples(value: Any) -> Any:
+    """Tuples for the lists that JSON makes of them."""
+    return tuple(as_tuples(part) for part in value) if isinstance(value, (list, tuple)) else value

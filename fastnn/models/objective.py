@@ -1,5 +1,6 @@
 """What training and evaluation compute for each output of a model: its loss, its weight, its metrics."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,12 @@ class Objective:
         return [goal for goal in self.goals if goal.loss]
 
     @property
+    def logs(self) -> list[str]:
+        """The names in logs."""
+        parts = [goal.loss_log for goal in self.losses] if len(self.losses) > 1 else []
+        return ["loss", *parts, *(goal.log(metric) for goal in self.goals for metric in goal.all_metrics)]
+
+    @property
     def metrics(self) -> list[Metric]:
         return [metric for goal in self.goals for metric in goal.all_metrics]
 
@@ -125,7 +132,15 @@ class Compiled:
                     "give each metric a name of its own",
                 )
             goals.append(goal)
-        return Objective(tuple(goals), self.optimizer)
+        objective = Objective(tuple(goals), self.optimizer)
+        logs = Counter(objective.logs)
+        for log, number in logs.items():
+            if number > 1 or f"val_{log}" in logs:
+                same = log if number > 1 else f"val_{log}"
+                received = f"two that give {same!r} in the logs"
+                expected, fix = "names that differ", "give an output or a metric another name"
+                raise invalid("names of outputs and metrics", received, expected, fix)
+        return objective
 
 
 def made_losses(loss: Any) -> Any:
