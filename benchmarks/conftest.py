@@ -1,5 +1,8 @@
 """The `timed` fixture, and the compact tables that it fills for the end of a run; the limits of the machine."""
 
+import statistics
+import time
+
 import pytest
 from limits import Machine, roof
 
@@ -49,12 +52,45 @@ def timed(benchmark, request):
     return measure
 
 
+@pytest.fixture
+def compared(benchmark, request):
+    """Return ``compared(group, name, calls, repetitions)``, which measures several calls in turns.
+
+    The table of the group gets the medians of 15 rounds in milliseconds, by the names of `calls`, and that of the
+    ratios of the first one to the sum of the others, taken round by round.
+    """
+
+    def measure(group, name, calls, repetitions):
+        rounds = []
+
+        def one_round():
+            seconds = []
+            for call in calls.values():
+                began = time.perf_counter()
+                call()
+                seconds.append((time.perf_counter() - began) / repetitions)
+            rounds.append(seconds)
+
+        benchmark.group = group
+        benchmark.pedantic(one_round, rounds=15, warmup_rounds=1)
+        if benchmark.stats is None:  # --benchmark-disable
+            return
+        medians = [statistics.median(times) * UNITS["ms"] for times in zip(*rounds[1:], strict=True)]
+        ratio = statistics.median(first / sum(others) for first, *others in rounds[1:])
+        figures = {f"{call}, ms": value for call, value in zip(calls, medians, strict=True)} | {"ratio": ratio}
+        benchmark.extra_info.update(figures)
+        request.config.stash[RESULTS].setdefault(group, {})[name] = figures
+
+    return measure
+
+
 def pytest_terminal_summary(terminalreporter, config):
     for group, lines in config.stash[RESULTS].items():
         width = max(map(len, lines))
         columns = next(iter(lines.values()))
         terminalreporter.section(f"{group}, medians")
-        terminalreporter.write_line(" " * width + "".join(f"{column:>12}" for column in columns))
+        cell = max(12, 2 + max(map(len, columns)))
+        terminalreporter.write_line(" " * width + "".join(f"{column:>{cell}}" for column in columns))
         for name, figures in lines.items():
-            values = "".join(f"{v:>12.{0 if v >= 1000 else 1 if v >= 100 else 3}f}" for v in figures.values())
+            values = "".join(f"{v:>{cell}.{0 if v >= 1000 else 1 if v >= 100 else 3}f}" for v in figures.values())
             terminalreporter.write_line(f"{name:<{width}}{values}")

@@ -341,8 +341,8 @@ MUTANTS = [
     Mutant(
         "equal keys are in the opposite order",
         "csrc/order.c",
-        "epoch) > more_of_key(",
-        "epoch) < more_of_key(",
+        "epoch) <= more_of_key(",
+        "epoch) >= more_of_key(",
         "test_random.py -k test_c",
     ),
     # Products

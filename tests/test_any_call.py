@@ -163,6 +163,8 @@ FUNCTIONS = {
     "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.LearningRateSchedule": {},
+    "utils.PyDataset": {"workers": 1},
+    "utils.Sequence": {"workers": 1},
     "utils.normalize": {"x": X},
     "utils.register_keras_serializable": {"package": "mine", "name": "Own"},
     "utils.set_random_seed": {"seed": 1},
