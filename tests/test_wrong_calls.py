@@ -22,6 +22,7 @@ from fastnn import (
     schedules,
     utils,
 )
+from fastnn.utils import PyDataset
 
 PARTS = re.compile(r".+: received .+; expected .+; to fix it, .+\.", re.S)
 
@@ -184,6 +185,53 @@ WRONG = {
         "fit-x-longdouble": (lambda m: m.fit(X.astype(np.longdouble), Y), TypeError, "x: received an array"),
         "fit-x-dates": (lambda m: m.fit(X.astype(int).astype("M8[s]"), Y), TypeError, "datetime64"),
         "fit-x-ragged": (lambda m: m.fit([[1.0, 2.0, 3.0, 4.0], [1.0]], Y[:2]), TypeError, "equally long"),
+        # fit: streams
+        "stream-empty": (lambda m: m.fit(iter([])), ValueError, "x: received no batch.*at least one batch"),
+        "stream-no-pairs": (lambda m: m.fit(iter([X])), TypeError, "y: received None"),
+        "stream-rows": (lambda m: m.fit(row for row in X), ValueError, r"x: received .*\(4, 1\)"),
+        "stream-four": (lambda m: m.fit(iter([(X, Y, Y, Y)])), ValueError, "batch: received a tuple of 4"),
+        "stream-none": (lambda m: m.fit(iter([None])), TypeError, "x: received None"),
+        "stream-shape": (lambda m: m.fit(iter([(X[:, :2], Y)])), ValueError, r"x: received .*\(12, 2\)"),
+        "stream-lengths": (lambda m: m.fit(iter([(X, Y[:5])])), ValueError, "y: received 5 samples; expected 12"),
+        "stream-batch-size": (lambda m: m.fit(iter([(X, Y)]), batch_size=4), ValueError, "batch_size: .*a stream"),
+        "stream-split": (
+            lambda m: m.fit(iter([(X, Y)]), validation_split=0.5),
+            ValueError,
+            "validation_split: received 0.5.*pass validation_data",
+        ),
+        "stream-weights": (
+            lambda m: m.fit(iter([(X, Y)]), sample_weight=WEIGHTS),
+            ValueError,
+            "sample_weight: received .*the stream gives it",
+        ),
+        "stream-validation": (
+            lambda m: m.fit(X, Y, validation_data=iter([(X[:, :2], Y)])),
+            ValueError,
+            r"validation_data\[0\]: received",
+        ),
+        "stream-validation-size": (
+            lambda m: m.fit(X, Y, validation_batch_size=0),
+            ValueError,
+            "validation_batch_size: received 0",
+        ),
+        "stream-predict": (lambda m: m.predict(iter([X[:, :2]])), ValueError, r"x: received .*\(12, 2\)"),
+        "stream-evaluate": (lambda m: m.evaluate(iter([(X, Y)]), Y), ValueError, "y: received .*the stream gives it"),
+        "dataset-bare": (lambda m: m.fit(PyDataset()), NotImplementedError, "class PyDataset: .*'__len__'"),
+        "dataset-workers": (lambda m: PyDataset(workers=-1), ValueError, "workers: received -1"),
+        "dataset-queue": (lambda m: PyDataset(max_queue_size=0), ValueError, "max_queue_size: received 0"),
+        "dataset-processes": (lambda m: PyDataset(use_multiprocessing=2), TypeError, "use_multiprocessing: received 2"),
+        "full-typo": (lambda m: m.fit(X, Y, batch_size="whole"), TypeError, "batch_size: received 'whole'"),
+        "freq-zero": (lambda m: m.fit(X, Y, validation_freq=[0, 2]), ValueError, "validation_freq: received 0"),
+        "accumulate-1": (
+            lambda m: optimizers.SGD(gradient_accumulation_steps=1),
+            ValueError,
+            "gradient_accumulation_steps: received 1",
+        ),
+        "accumulate-float": (
+            lambda m: optimizers.Adam(gradient_accumulation_steps=2.0),
+            TypeError,
+            "gradient_accumulation_steps: received 2.0",
+        ),
         "fit-x-generator": (lambda m: m.fit((row for row in X), Y), ValueError, "y: received .*the stream gives it"),
         "fit-x-dict": (lambda m: m.fit({"x": X}, Y), ValueError, "x: received a dict without 'input_1'"),
         # fit: y

@@ -205,3 +205,16 @@ def equal_lengths(**arrays: Any) -> None:
             raise invalid(
                 name, f"{len(array)} samples", f"{len(reference)} samples, as in {first}", "pass arrays of equal length"
             )
+
+
+def split(part: float, samples: Samples) -> tuple[Samples, Samples]:
+    """Training and validation data: the last part of the rows is for validation, as in Keras."""
+    at = int(len(samples) * (1 - part))
+    if at == 0 or at == len(samples):
+        raise invalid(
+            "validation_split",
+            f"{part} of {len(samples)} samples, which leaves one side empty",
+            "at least one sample on each side",
+            "pass more samples or validation_data",
+        )
+    return samples.part(0, at), samples.part(at, len(samples))
