@@ -634,6 +634,134 @@ def own_classes():
     return model, model.fit(x, x[:, :1], epochs=3, verbose=0), [0, 1, 2]
 
 
+# "A densely-connected network", of the guide to the functional API of Keras 1
+KERAS1_FUNCTIONAL = """
+from keras.layers import Input, Dense
+from keras.models import Model
+import numpy as np
+
+data, labels = np.random.random((100, 784)), np.eye(10)[np.random.randint(10, size=100)]
+
+# this returns a tensor
+inputs = Input(shape=(784,))
+
+# a layer instance is callable on a tensor, and returns a tensor
+x = Dense(64, activation='relu')(inputs)
+x = Dense(64, activation='relu')(x)
+predictions = Dense(10, activation='softmax')(x)
+
+# this creates a model that includes the Input layer and three Dense layers
+model = Model(input=inputs, output=predictions)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['accuracy'])
+history = model.fit(data, labels, nb_epoch=2)  # starts training
+scores = model.evaluate(data, labels)
+"""
+
+
+def keras1_functional():
+    x, y = np.random.random((100, 784)), np.eye(10)[np.random.randint(10, size=100)]
+    inputs = hidden = fastnn.Input((784,))
+    for _ in range(2):
+        hidden = layers.Dense(64, "relu")(hidden)
+    model = fastnn.Model(inputs, layers.Dense(10, "softmax")(hidden))
+    model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
+    return model, model.fit(x, y, epochs=2, verbose=0), model.evaluate(x, y, verbose=0)
+
+
+# "Multi-input and multi-output models", of the same guide for Keras 2, with dense layers for the recurrent one
+KERAS2_FUNCTIONAL = """
+import keras
+from keras.layers import Input, Dense, BatchNormalization
+from keras.layers.advanced_activations import LeakyReLU
+from keras.models import Model
+import numpy as np
+
+headline_data, additional_data = np.random.rand(60, 30), np.random.rand(60, 5)
+labels = np.random.randint(2, size=(60, 1))
+
+main_input = Input(shape=(30,), dtype='float32', name='main_input')
+x = Dense(32)(main_input)
+x = BatchNormalization()(x)
+lstm_out = LeakyReLU(alpha=0.2)(x)
+auxiliary_output = Dense(1, activation='sigmoid', name='aux_output')(lstm_out)
+auxiliary_input = Input(shape=(5,), name='aux_input')
+x = keras.layers.concatenate([lstm_out, auxiliary_input])
+
+# We stack a deep densely-connected network on top
+x = Dense(64, activation='relu')(x)
+x = Dense(64, activation='relu')(x)
+main_output = Dense(1, activation='sigmoid', name='main_output')(x)
+
+model = Model(inputs=[main_input, auxiliary_input], outputs=[main_output, auxiliary_output])
+model.compile(optimizer='rmsprop',
+              loss={'main_output': 'binary_crossentropy', 'aux_output': 'binary_crossentropy'},
+              loss_weights={'main_output': 1., 'aux_output': 0.2})
+history = model.fit({'main_input': headline_data, 'aux_input': additional_data},
+                    {'main_output': labels, 'aux_output': labels},
+                    epochs=5, batch_size=32)
+scores = model.evaluate([headline_data, additional_data], [labels, labels])
+"""
+
+
+def keras2_functional():
+    x, extra = np.random.rand(60, 30), np.random.rand(60, 5)
+    y = np.random.randint(2, size=(60, 1))
+    inputs = [fastnn.Input((30,), name="main_input"), fastnn.Input((5,), name="aux_input")]
+    first = layers.LeakyReLU(0.2)(layers.BatchNormalization()(layers.Dense(32)(inputs[0])))
+    aside = layers.Dense(1, "sigmoid", name="aux_output")(first)
+    deep = layers.Concatenate()([first, inputs[1]])
+    for _ in range(2):
+        deep = layers.Dense(64, "relu")(deep)
+    model = fastnn.Model(inputs, [layers.Dense(1, "sigmoid", name="main_output")(deep), aside])
+    model.compile("rmsprop", "binary_crossentropy", loss_weights=[1.0, 0.2])
+    history = model.fit([x, extra], [y, y], epochs=5, batch_size=32, verbose=0)
+    return model, history, model.evaluate([x, extra], [y, y], verbose=0)
+
+
+# A subclass of Model and a generator of batches, as in the guides of TensorFlow 2
+SUBCLASS = """
+import tensorflow as tf
+import numpy as np
+
+class MyModel(tf.keras.Model):
+    def __init__(self):
+        super(MyModel, self).__init__()
+        self.d1 = tf.keras.layers.Dense(16, activation='relu')
+        self.dropout = tf.keras.layers.Dropout(0.25)
+        self.d2 = tf.keras.layers.Dense(3)
+
+    def call(self, inputs, training=False):
+        x = self.d1(inputs)
+        x = self.dropout(x, training=training)
+        return self.d2(x)
+
+class Batches(tf.keras.utils.Sequence):
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return self.x[8 * i:8 * i + 8], self.y[8 * i:8 * i + 8]
+
+x, y = np.random.rand(32, 6).astype('float32'), np.random.randint(3, size=32)
+model = MyModel()
+model.compile(optimizer='adam', loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+              metrics=['accuracy'])
+history = model.fit(Batches(x, y), epochs=2, shuffle=False)
+scores = model.evaluate(x, y)
+"""
+
+
+def subclass():
+    x, y = np.random.rand(32, 6).astype("float32"), np.random.randint(3, size=32)
+    model = fastnn.Sequential([layers.Dense(16, "relu"), layers.Dropout(0.25), layers.Dense(3)])
+    model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    return model, history, model.evaluate(x, y, verbose=0)
+
+
 # name: (the program, the same with fastnn, old spellings that it warns of)
 PROGRAMS = {
     "keras 1, readme": (KERAS1_README, keras1_readme, "init lr nb_epoch output_dim"),
@@ -648,5 +776,8 @@ PROGRAMS = {
     "housing": (HOUSING, housing, ""),
     "tf.keras": (TF_KERAS, tf_keras, "batch_input_shape lr"),
     "diverging": (DIVERGING, diverging, ""),
+    "keras 1, functional": (KERAS1_FUNCTIONAL, keras1_functional, "input nb_epoch output"),
+    "keras 2, functional": (KERAS2_FUNCTIONAL, keras2_functional, "alpha"),
+    "subclass": (SUBCLASS, subclass, ""),
     "own classes": (OWN_CLASSES, own_classes, "W_regularizer b_regularizer nb_epoch"),
 }
