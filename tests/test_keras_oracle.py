@@ -37,14 +37,16 @@ COMPARED = [case for case in CASES if case.oracle and hasattr(keras.layers, case
 @pytest.fixture(autouse=True)
 def float64():
     """Both libraries in float64."""
-    before = config.floatx(), keras.config.floatx(), jax.config.jax_enable_x64
+    before = config.floatx(), keras.config.floatx(), jax.config.jax_enable_x64, keras.config.dtype_policy()
     config.set_floatx("float64")
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # which Keras derives from floatx only once
     jax.config.update("jax_enable_x64", True)
     yield
     config.set_floatx(before[0])
     keras.config.set_floatx(before[1])
     jax.config.update("jax_enable_x64", before[2])
+    keras.config.set_dtype_policy(before[3])
 
 
 def drawn_weights(weights):
