@@ -41,13 +41,16 @@ class Iterable:
 class Batches(PyDataset):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.epochs = 0
+        self.begun = self.epochs = 0
 
     def __len__(self):
         return 11
 
     def __getitem__(self, index):
         return batch(index)
+
+    def on_epoch_begin(self):
+        self.begun += 1
 
     def on_epoch_end(self):
         self.epochs += 1
@@ -125,7 +128,7 @@ def test_evaluate_and_predict_streams():
 def test_a_dataset_is_shuffled_by_the_seed_and_told_of_ends():
     data = Batches()
     shuffled = trained(data)
-    assert data.epochs == 2
+    assert data.begun == data.epochs == 2
     assert trained(Batches(workers=2)) == shuffled != trained(Batches(), shuffle=False)
 
 

@@ -161,6 +161,7 @@ class StreamSource:
     def _begin(self) -> Iterator[Any]:
         if self._rest is None:
             if isinstance(self.stream, PyDataset):
+                self.stream.on_epoch_begin()
                 self._rest = self.stream._batches(self._passes if self.shuffle else None)
             else:
                 self._rest = iter(self.stream)
