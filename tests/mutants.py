@@ -503,8 +503,8 @@ MUTANTS = [
     Mutant(
         "elements are dropped up to the threshold",
         RANDOM,
-        "vi_lt(bits[j], threshold)",
-        "vm_not(vi_lt(threshold, bits[j]))",
+        "vf_select(vi_lt(bits, threshold), vf_zero()",
+        "vf_select(vm_not(vi_lt(threshold, bits)), vf_zero()",
         SPECIAL,
     ),
     Mutant(

@@ -153,6 +153,7 @@ class StreamSource:
         self.rows = 0
         self.batches = steps or length_of(stream)
         self._passes, self._pace = 0, loop.Pace()
+        self._memory: dict[str, np.ndarray] = {}  # of joined batches; new memory would take longer than copying
         self._rest: Iterator[Any] | None = None  # of the pass that is not at its end
         self._first: list[tuple[dict[str, np.ndarray], int]] = []
         self._first.append(self._next(self._begin()))
@@ -200,7 +201,7 @@ class StreamSource:
                 if at_once is None and time.perf_counter() - began > loop.CHUNK_SECONDS:
                     break  # batches come slowly: go on with what there is
             if parts:
-                chunk = joined(parts, done)
+                chunk = joined(parts, done, self._memory)
                 self.rows = max(self.rows, chunk.rows)
                 began = time.perf_counter()
                 yield chunk
@@ -216,17 +217,24 @@ class StreamSource:
                 self._rest = None
 
 
-def joined(parts: list[tuple[dict[str, np.ndarray], int]], batch: int) -> Chunk:
-    """Several batches as one chunk."""
+def joined(parts: list[tuple[dict[str, np.ndarray], int]], batch: int, memory: dict[str, np.ndarray]) -> Chunk:
+    """Several batches as one chunk, in memory that is used again."""
     counts = np.array([rows for _, rows in parts], np.int64)
-    starts = np.cumsum(counts) - counts
+    starts, total = np.cumsum(counts) - counts, int(counts.sum())
     arrays = parts[0][0]
     if len(parts) > 1:
         for other, _ in parts[1:]:
             if other.keys() != arrays.keys():
                 raise invalid("sample_weight", "some batches with and some without", "all alike", "pass ones, or none")
-        arrays = {name: np.concatenate([part[name] for part, _ in parts]) for name in arrays}
-    return Chunk(arrays, np.arange(counts.sum(), dtype=np.int64), starts, counts, batch)
+        arrays = {}
+        for name in parts[0][0]:
+            given = [part[name] for part, _ in parts]
+            dtype = np.result_type(*given)
+            room = memory.get(name)
+            if room is None or len(room) < total or room.dtype != dtype:
+                room = memory[name] = np.empty((total, *given[0].shape[1:]), dtype)
+            arrays[name] = np.concatenate(given, out=room[:total])
+    return Chunk(arrays, np.arange(total, dtype=np.int64), starts, counts, batch)
 
 
 def is_stream(x: Any) -> bool:
