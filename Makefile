@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
 
-.PHONY: demo test test-long test-mutants test-asan bench bench-peers clean
+.PHONY: demo test test-long test-mutants test-asan test-keras bench bench-peers clean
 
 # Rebuilt when the sources of the extension or the requirements change.
 SOURCES := pyproject.toml setup.py $(wildcard fastnn/*.pyx csrc/*.[ch] csrc/*/*)
@@ -62,6 +62,11 @@ $(PEERS)/.installed: $(SOURCES)
 	$(PEERS)/bin/python -m pip install --quiet -e ".[datasets]" pytest pytest-benchmark \
 		torch jax scikit-learn keras tensorflow-cpu thinc onnxruntime onnx
 	touch $@
+
+# Layers, models and programs beside Keras on JAX; `make test` leaves these tests out where Keras is not installed.
+test-keras: $(PEERS)/.installed
+	KERAS_BACKEND=jax $(PEERS)/bin/python -m pytest tests/test_keras_oracle.py tests/test_keras_models.py \
+		tests/test_compat.py tests/test_schedules.py tests/test_streams.py
 
 bench-peers: $(PEERS)/.installed
 	$(PEERS)/bin/python -m pytest benchmarks/test_equal_work.py
