@@ -1,7 +1,6 @@
 """Activations as layers, those with options or weights of their own."""
 
 import math
-import warnings
 from typing import Any
 
 from .. import activations, initializers, ops, regularizers
@@ -74,9 +73,6 @@ class LeakyReLU(Layer):
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
-        if "alpha" in kwargs:
-            negative_slope = kwargs.pop("alpha")
-            warnings.warn("alpha is the old name of negative_slope", DeprecationWarning, stacklevel=2)
         self.negative_slope = at_least_zero("negative_slope", negative_slope)
         super().__init__(**kwargs)
 

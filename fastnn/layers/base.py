@@ -458,6 +458,16 @@ class Layer(Configurable):
             recorder.calls.append((self.name, type(self).__name__, x, y))
         return y
 
+    def _require_features(self, input_shape: Shape) -> None:
+        """Refuse inputs that have no axis of features behind that of the batch."""
+        if len(input_shape) < 2:
+            raise invalid(
+                f"input of layer {self.name!r}",
+                f"shape {input_shape}",
+                "at least two axes (batch, features)",
+                "reshape the data to (samples, features)",
+            )
+
     def ensure_built(self, input_shape: Shape) -> None:
         """Build once; an error leaves the layer as it was."""
         if not self.built:

@@ -151,13 +151,7 @@ class Dense(Layer):
         return self.units
 
     def build(self, input_shape: Shape) -> None:
-        if len(input_shape) < 2:
-            raise invalid(
-                f"input of layer {self.name!r}",
-                f"shape {input_shape}",
-                "at least two axes (batch, features)",
-                "reshape the data to (samples, features)",
-            )
+        self._require_features(input_shape)
         self.kernel = self.add_weight(
             (input_shape[-1], self.columns),
             self.kernel_initializer,

@@ -132,13 +132,7 @@ class RBF(Layer):
             self.widths_initializer = initializers.get(widths_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        if len(input_shape) < 2:
-            raise invalid(
-                f"input of layer {self.name!r}",
-                f"shape {input_shape}",
-                "at least two axes (batch, features)",
-                "reshape the data to (samples, features)",
-            )
+        self._require_features(input_shape)
         shape = (input_shape[-1], self.units)
         self.centres = self.add_weight(
             shape, self.centres_initializer, name="centres", regularizer=self.centres_regularizer

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import tree
 from ..errors import invalid, is_one_of, show, unknown
-from ..layers.base import Layer
+from ..layers.base import Layer, unique
 from ..layers.core import InputLayer
 from ..layers.graph import KerasTensor, Node
 from ..layers.operation import Operation
@@ -286,11 +286,6 @@ def names_of(structure: Any) -> list[str]:
 def is_input(tensor: KerasTensor) -> bool:
     """Whether a graph begins with it."""
     return tensor.node.inputs is None
-
-
-def unique(nodes: list[Node]) -> list[Node]:
-    """Each call once."""
-    return list({id(node): node for node in nodes}.values())
 
 
 def layer_config(layer: Layer) -> dict[str, Any]:
