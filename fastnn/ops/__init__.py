@@ -15,6 +15,7 @@ from .python import python
 from .random import dropout, gaussian_dropout, gaussian_noise
 from .reduce import *
 from .shape import *
+from .simplex import *
 from .units import *
 from .updates import adam, assign, rmsprop, sgd
 

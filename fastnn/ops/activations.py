@@ -4,116 +4,14 @@ A new activation is one function here and two inline functions plus a row in
 ``csrc/kernels/activations.inc``. NaN stays NaN, and the value at an infinity is the limit.
 """
 
-import inspect
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ..errors import invalid
-from .layout import elements
-from .table import EPSILON, TINY, op, per_element, same
-
-PUBLIC: dict[str, Callable[..., Any]] = {}  # the activations by their public names
-
-
-def activation(
-    slope: Callable[..., Any],
-    of: str | Callable[..., str] = "input",
-    flops: float = 1,
-    tol: Any = 1.0,
-    slope_tol: Any = 0.0,
-    example: Any = None,
-    shape: Callable[..., Any] = same,
-    public: str | None = None,
-) -> Callable[..., Any]:
-    """Enter an activation and its gradient ``<name>_grad(dy, v) = dy * slope(v)`` as two rows.
-
-    Parameters
-    ----------
-    slope : callable
-        ``slope(v, **attributes)``, the derivative in NumPy.
-    of : {"input", "output"} or callable
-        What `slope` takes: the activation's input, or its output. "output" lets the planner fuse
-        the activation into the step before it, because the input need not be kept. A callable
-        ``of(**attributes)`` chooses, where one formula serves both.
-    flops : float
-        Operations per element, for the choice of threads and the benchmarks.
-    tol : float or callable
-        Tolerance of the value, as in `Op`.
-    slope_tol : float or callable
-        Tolerance of the slope, in the same form; the product with ``dy`` adds its own rounding.
-    example, shape : callable, optional
-        As in `Op`; the default example draws normal numbers.
-    public : str, optional
-        Name in `fastnn.activations`; default the function's own, "" for none.
-    """
-
-    def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
-        name = reference.__name__
-        keep: Callable[..., str] = of if callable(of) else lambda **attrs: of
-
-        def value_and_slope(step: Any, dy: Any) -> list[Any]:
-            kept = step.outs[0] if keep(**step.attrs) == "output" else step.ins[0]
-            return [gradient(dy, kept, **step.attrs)]
-
-        draw: Callable[..., Any] = example or draw_normal
-        forward = op(
-            shape=shape,
-            dims=elements,
-            kind="activation",
-            grad=value_and_slope,
-            flops=per_element(flops),
-            tol=tol,
-            example=draw,
-            maps=True,
-        )(reference)
-
-        def grad_reference(dy: np.ndarray, v: np.ndarray, **attrs: Any) -> np.ndarray:
-            return (dy * slope(v, **attrs)).astype(dy.dtype, copy=False)
-
-        def grad_bound(dy: np.ndarray, v: np.ndarray, **attrs: Any) -> np.ndarray:
-            return np.abs(dy) * (slope_tol(v, **attrs) + EPSILON / 2 * np.abs(slope(v, **attrs))) + TINY
-
-        def draw_gradient(rng: Any, rows: int, width: int) -> Any:
-            (x,), attrs = draw(rng, rows, width)
-            known = {**forward.op.attributes, **attrs}
-            v = reference(x, **attrs) if keep(**known) == "output" else x
-            return (rng.standard_normal(x.shape), v), attrs
-
-        grad_reference.__name__ = f"{name}_grad"
-        grad_reference.__doc__ = f"Gradient of `{name}`: ``dy * slope(v)``."
-        grad_reference.__signature__ = gradient_signature(reference)  # type: ignore[attr-defined]
-        gradient = op(
-            dims=elements,
-            kind="activation_grad",
-            flops=per_element(flops + 1),
-            tol=grad_bound if callable(slope_tol) else slope_tol + 0.5,
-            example=draw_gradient,
-        )(grad_reference)
-        if public != "":
-            PUBLIC[public or name] = forward
-        return forward
-
-    return enter
-
-
-def draw_normal(rng: Any, rows: int, width: int) -> Any:
-    return (3 * rng.standard_normal((rows, width)),), {}
-
-
-def with_attributes(**attrs: float) -> Callable[..., Any]:
-    """The default example with these attributes."""
-    return lambda rng, rows, width: (draw_normal(rng, rows, width)[0], attrs)
-
-
-def gradient_signature(reference: Callable[..., Any]) -> inspect.Signature:
-    """Signature ``(dy, v, *, <attributes of the activation>)``."""
-    parameters = inspect.signature(reference).parameters.values()
-    arrays = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("dy", "v")]
-    return inspect.Signature(arrays + [p for p in parameters if p.kind is p.KEYWORD_ONLY])
-
+from .activation import PUBLIC as PUBLIC
+from .activation import activation, with_attributes
+from .table import EPSILON, TINY
 
 # The rectifiers. The slope at a kink is that of the left side.
 
@@ -128,6 +26,20 @@ def relu(x):
     array([0., 0., 3.])
     """
     return np.where(x <= 0, x.dtype.type(0), x)
+
+
+@activation(slope=lambda y: (y > 0) & (y < 6), of="output", tol=0.0)
+def relu6(x):
+    """``min(max(x, 0), 6)``; the gradient at both ends is 0.
+
+    Krizhevsky, Convolutional Deep Belief Networks on CIFAR-10 (2010).
+
+    Examples
+    --------
+    >>> relu6(np.array([-2.0, 3.0, 7.0]))
+    array([0., 3., 6.])
+    """
+    return np.where(x <= 0, x.dtype.type(0), np.minimum(x, 6))
 
 
 def scaled(slope, x):
@@ -231,6 +143,47 @@ def elu(x, *, alpha=1.0):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
+def celu_shape(x, alpha=1.0):
+    if not 0 < alpha < math.inf:
+        raise invalid("alpha", alpha, "a positive number", "use the usual 1.0, or relu for no exponential part")
+    return x
+
+
+@activation(
+    slope=lambda y, alpha=1.0: np.where(y > 0, 1.0, y / alpha + 1),
+    of="output",
+    flops=13,
+    # As elu; 1 / alpha and its product with x move the exponent by an epsilon of itself, and e^u - 1 by at most that.
+    tol=4.0,
+    # Near the lower end y / alpha + 1 cancels: 1 / alpha is rounded to float32, then the sum is.
+    slope_tol=lambda y, alpha=1.0: EPSILON / 2 * (np.abs(y / alpha) + np.abs(np.minimum(y, 0) / alpha + 1)),
+    example=with_attributes(alpha=1.7),
+    shape=celu_shape,
+)
+def celu(x, *, alpha=1.0):
+    """Continuously differentiable exponential linear unit: ``x`` for ``x > 0``, else ``alpha * (exp(x / alpha) - 1)``.
+
+    Barron, Continuously Differentiable Exponential Linear Units (2017).
+
+    Parameters
+    ----------
+    x : ndarray
+    alpha : float, default 1.0
+        Positive. The gradient at 0 is 1 for all of them.
+
+    Raises
+    ------
+    ValueError
+        For any other `alpha`.
+
+    Examples
+    --------
+    >>> celu(np.array([-np.inf, 0.0, 3.0]), alpha=0.5)
+    array([-0.5,  0. ,  3. ])
+    """
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
@@ -324,6 +277,46 @@ def softplus(x):
     array([0.3133, 0.6931, 1.3133])
     """
     return np.logaddexp(x, 0)
+
+
+@activation(slope=lambda x: logistic(-x), flops=25, tol=3.0, slope_tol=2.0)
+def log_sigmoid(x):
+    """Logarithm of the logistic function: ``-log(1 + exp(-x))``.
+
+    Examples
+    --------
+    >>> log_sigmoid(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-1.3133, -0.6931, -0.3133])
+    """
+    return -np.logaddexp(-x, 0)
+
+
+@activation(slope=lambda x: (np.abs(x) < 3) / 6, flops=4, tol=1.5, slope_tol=0.5)
+def hard_sigmoid(x):
+    """``(x + 3) / 6`` brought into [0, 1]; the gradient at both ends is 0.
+
+    Courbariaux, Bengio & David, BinaryConnect (2015), with Keras' slope.
+
+    Examples
+    --------
+    >>> hard_sigmoid(np.array([-4.0, 0.0, 1.5, 3.0]))
+    array([0.  , 0.5 , 0.75, 1.  ])
+    """
+    return np.clip((x + 3) / 6, 0, 1)
+
+
+@activation(slope=lambda x: 0.5 * (np.abs(x) < 1), flops=3, tol=0.5)
+def sparse_sigmoid(x):
+    """``(x + 1) / 2`` brought into [0, 1]; the gradient at both ends is 0.
+
+    Blondel, Martins & Niculae, Learning Classifiers with Fenchel-Young Losses (2019).
+
+    Examples
+    --------
+    >>> sparse_sigmoid(np.array([-2.0, 0.0, 0.5, 2.0]))
+    array([0.  , 0.5 , 0.75, 1.  ])
+    """
+    return np.clip(0.5 * x + 0.5, 0, 1)
 
 
 # Gated units, x times a sigmoid. Beyond +-1000 the gates are 0 or 1 to the last bit; bounding their
@@ -449,7 +442,236 @@ def gelu_tanh(x):
     return z * logistic(gelu_gate(z))
 
 
+def hard_silu_slope(x):
+    return np.where(x <= -3, 0.0, np.where(x < 3, x / 3 + 0.5, 1.0))
+
+
+def hard_silu_slope_bound(x):
+    """Between -3 and 3, 1/3 is rounded to float32, then the multiply-add is."""
+    return np.where(np.abs(x) < 3, EPSILON / 2 * (np.minimum(np.abs(x), 3) / 3 + np.abs(hard_silu_slope(x))), 0)
+
+
+@activation(slope=hard_silu_slope, flops=4, tol=2.0, slope_tol=hard_silu_slope_bound)
+def hard_silu(x):
+    """``x * hard_sigmoid(x)``, also called hard swish; the gradient is 0 at -3 and 1 at 3.
+
+    Howard et al., Searching for MobileNetV3 (2019).
+
+    Examples
+    --------
+    >>> hard_silu(np.array([-4.0, -1.5, 0.0, 3.0]))
+    array([ 0.   , -0.375,  0.   ,  3.   ])
+    """
+    return np.where(x <= -3, x.dtype.type(0), np.where(x < 3, x * (x + 3) / 6, x))
+
+
+def mish_parts(x):
+    """``n / (n + 2)`` and its derivative for ``n = e (e + 2)``, ``e = exp(x)``."""
+    e = np.exp(x)
+    n = e * (e + 2)
+    return n / (n + 2), 4 * e * (e + 1) / (n + 2) ** 2
+
+
+def mish_slope(x):
+    z = np.clip(x, -1000, 40)
+    gate, growth = mish_parts(z)
+    return gate + z * growth
+
+
+def mish_slope_bound(x):
+    """e is within 1.5 epsilons, n and n + 2 within 4, so the gate within 5; the product has 12 of all its factors."""
+    z = np.clip(x, -1000, 40)
+    gate, growth = mish_parts(z)
+    return EPSILON * (5 * gate + 12 * np.abs(z) * growth) + TINY
+
+
+# e within 1.5 epsilons, e + 2, n; then n + 2, the quotient and the product; the larger n, the less its error matters.
+@activation(slope=mish_slope, flops=25, tol=4.0, slope_tol=mish_slope_bound)
+def mish(x):
+    """``x * tanh(log(1 + exp(x)))``.
+
+    Misra, Mish: A Self Regularized Non-Monotonic Activation Function (2019).
+
+    Examples
+    --------
+    >>> mish(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.3034,  0.    ,  0.8651])
+    """
+    return not_below(x) * mish_parts(np.minimum(x, 20))[0]
+
+
 # Others.
+
+
+def quotient_bounded(x):
+    """x where its quotients below are still finite, and already their limits."""
+    return np.clip(x, -(2.0**100), 2.0**100)
+
+
+@activation(slope=lambda x: (1 / (1 + np.abs(x))) ** 2, flops=5, tol=1.0, slope_tol=2.5)
+def softsign(x):
+    """``x / (1 + |x|)``.
+
+    Examples
+    --------
+    >>> softsign(np.array([-np.inf, -1.0, 0.0, 3.0]))
+    array([-1.  , -0.5 ,  0.  ,  0.75])
+    """
+    z = quotient_bounded(x)
+    return z / (1 + np.abs(z))
+
+
+def squareplus_shape(x, b=4.0):
+    if not 0 <= b <= 2.0**90:
+        raise invalid("b", b, "a number from 0 to 2^90", "use the usual 4, or 0 for relu")
+    return x
+
+
+def squareplus_slope(x, b=4.0):
+    z = quotient_bounded(x)
+    return squareplus.op.reference(z, b=b) / np.maximum(np.hypot(z, math.sqrt(b)), TINY)
+
+
+# Of the root 1.0: b, the multiply-add, the square root, and its own; of the value above 0 another 0.5, below 0 the
+# other sum, b / 4 and the quotient.
+@activation(
+    slope=squareplus_slope, flops=8, tol=2.5, slope_tol=4.0, example=with_attributes(b=2.7), shape=squareplus_shape
+)
+def squareplus(x, *, b=4.0):
+    """``(x + sqrt(x^2 + b)) / 2``, a smooth rectifier.
+
+    Barron, Squareplus: A Softplus-Like Algebraic Rectifier (2021).
+
+    Parameters
+    ----------
+    x : ndarray
+    b : float, default 4.0
+        How smooth, from 0 (`relu`) to 2^90.
+
+    Raises
+    ------
+    ValueError
+        For any other `b`.
+
+    Examples
+    --------
+    >>> squareplus(np.array([-1.5, 0.0, 1.5]))
+    array([0.5, 1. , 2. ])
+    """
+    half = 0.5 * np.abs(x) + 0.5 * np.hypot(x, x.dtype.type(math.sqrt(b)))
+    return np.where(x < 0, 0.25 * b / np.maximum(half, TINY), half)
+
+
+@activation(slope=lambda x: np.clip(0.5 * x + 0.5, 0, 1), flops=4, tol=1.5, slope_tol=0.5)
+def sparse_plus(x):
+    """0 up to -1, ``(x + 1)^2 / 4`` up to 1, then ``x``; its derivative is `sparse_sigmoid`.
+
+    Blondel, Martins & Niculae, Learning Classifiers with Fenchel-Young Losses (2019).
+
+    Examples
+    --------
+    >>> sparse_plus(np.array([-2.0, 0.0, 3.0]))
+    array([0.  , 0.25, 3.  ])
+    """
+    return np.where(x <= -1, x.dtype.type(0), np.where(x < 1, (0.5 * np.minimum(x, 1) + 0.5) ** 2, x))
+
+
+def tanh_shrink_bound(x):
+    """Below 0.65 the fit, 2^-25, and roundings of the square, of two products and of the polynomial's last step.
+
+    From there on tanh is within 2 epsilons, and the difference is rounded.
+    """
+    y = np.abs(tanh_shrink.op.reference(x))
+    return EPSILON * np.where(np.abs(x) < 0.65, 2.6 * y, 2 * np.abs(np.tanh(x)) + 0.5 * y) + TINY
+
+
+def tanh_series(z):
+    """``(a - tanh a) / a^3 = 1/3 - 2/15 z + 17/315 z^2 ...`` in ``z = a^2``, as far as needed for a below 0.1."""
+    total = np.zeros_like(z)
+    for c in (-929569 / 638512875, 21844 / 6081075, -1382 / 155925, 62 / 2835, -17 / 315, 2 / 15, -1 / 3):
+        total = total * z - c
+    return total
+
+
+@activation(slope=lambda x: np.tanh(x) ** 2, flops=25, tol=tanh_shrink_bound, slope_tol=4.5)
+def tanh_shrink(x):
+    """``x - tanh(x)``.
+
+    Examples
+    --------
+    >>> tanh_shrink(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.2384,  0.    ,  0.2384])
+    """
+    near = np.clip(x, -0.1, 0.1)
+    return np.where(np.abs(x) < 0.1, near**3 * tanh_series(near * near), x - np.tanh(x))
+
+
+@activation(
+    slope=lambda x, threshold=0.5: (np.abs(x) > threshold) * 1.0, tol=0.0, example=with_attributes(threshold=0.75)
+)
+def hard_shrink(x, *, threshold=0.5):
+    """``x`` where ``|x| > threshold``, else 0; the gradient at both thresholds is 0.
+
+    Parameters
+    ----------
+    x : ndarray
+    threshold : float, default 0.5
+
+    Examples
+    --------
+    >>> hard_shrink(np.array([-2.0, 0.5, 0.6]))
+    array([-2. ,  0. ,  0.6])
+    """
+    return np.where(np.abs(x) <= threshold, x.dtype.type(0), x)
+
+
+def soft_shrink_bound(x, threshold=0.5):
+    """The threshold is rounded to float32, then the difference is."""
+    return EPSILON / 2 * (abs(threshold) + np.abs(soft_shrink.op.reference(x, threshold=threshold))) + TINY
+
+
+@activation(
+    slope=lambda x, threshold=0.5: ((x > threshold) | (x < -threshold)) * 1.0,
+    tol=soft_shrink_bound,
+    flops=3,
+    example=with_attributes(threshold=0.75),
+)
+def soft_shrink(x, *, threshold=0.5):
+    """``x`` brought nearer to 0 by `threshold`, and 0 within it; the gradient at both thresholds is 0.
+
+    Parameters
+    ----------
+    x : ndarray
+    threshold : float, default 0.5
+
+    Examples
+    --------
+    >>> soft_shrink(np.array([-2.0, 0.5, 0.75]))
+    array([-1.5 ,  0.  ,  0.25])
+    """
+    outside = np.where(x > threshold, x - threshold, np.where(x < -threshold, x + threshold, x))
+    return np.where((x <= threshold) & (x >= -threshold), x.dtype.type(0), outside)
+
+
+@activation(
+    slope=lambda x, threshold=0.0, default_value=0.0: (x > threshold) * 1.0,
+    tol=0.5,
+    example=with_attributes(threshold=0.75, default_value=-1.3),
+)
+def threshold(x, *, threshold=0.0, default_value=0.0):
+    """``x`` where ``x > threshold``, else `default_value`; the gradient at the threshold is 0.
+
+    Parameters
+    ----------
+    x : ndarray
+    threshold, default_value : float, default 0.0
+
+    Examples
+    --------
+    >>> threshold(np.array([-2.0, 0.5, 3.0]), threshold=0.5, default_value=-1.0)
+    array([-1., -1.,  3.])
+    """
+    return np.where(x <= threshold, x.dtype.type(default_value), x)
 
 
 @activation(slope=np.sign, tol=0.0, public="abs")
