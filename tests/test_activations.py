@@ -218,6 +218,29 @@ def test_slopes_at_infinity_are_the_limits(name):
     np.testing.assert_allclose(slope(name, infinite), slope(name, far), rtol=1e-15)
 
 
+FARTHEST = [1e38, 3.4028234e38, 1e30, 1e19, 2e38, 1e-38, 1e-42, 1e-45, 0.0, math.inf]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", [n for n in ROWS if n != "cosine"])  # its arguments beyond 2^20 are taken as 0
+def test_the_farthest_and_the_smallest_floats(name, isa):
+    """Value and gradient are those of float64, where float32 holds them."""
+    x = np.array([*FARTHEST, *(-f for f in FARTHEST)], np.float32).astype(np.float64)
+    attrs = OPS[name].example(np.random.default_rng(0), 1, 1)[1]
+    kept = x if keeps(name, **attrs) == "input" else reference(OPS[name], (x,), attrs)[0]
+    with np.errstate(over="ignore"):
+        kept = kept.astype(np.float32)
+    for row, args in ((OPS[name], (x,)), (OPS[f"{name}_grad"], (np.ones_like(x), kept))):
+        (got,), (want,) = kernel(row, args, attrs, isa), reference(row, args, attrs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            (bound,), rounded = bounds(row, args, attrs, [want]), want.astype(np.float32)
+            fits = (got == rounded) | (np.abs(got - want) <= bound)
+        if row is OPS[name] or np.isfinite(kept).all():
+            assert not np.isnan(want).any()
+        assert (fits | np.isnan(want)).all(), (row.name, x[~fits], got[~fits], want[~fits])
+        assert (np.isnan(got) == np.isnan(want)).all()
+
+
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("name", ROWS)
 def test_tolerances_hold_on_a_wide_range(name, isa):
