@@ -16,10 +16,11 @@ from fastnn.ops.table import OPS, Op
 from fastnn.plan import plan
 from fastnn.program import DATA
 from fastnn.record import Recorder
+from fastnn.variable import aligned_empty
 
 ENOUGH = 0.7  # of the better of the two bounds
 LANES = 16
-SECONDS, ROUNDS = 0.02, 3  # of each limit, of which the best counts
+SECONDS, ROUNDS = 0.01, 3  # of each limit, of which the best counts
 LEVELS = ("L2", "DRAM")
 COUNTED_WIDTH = 1024  # at which slots are counted: what narrow rows waste is not work that has to be done
 
@@ -54,6 +55,13 @@ class Prepared:
         assert self.native.run(self.data, zeros, zeros + 1, threads=threads).batches == repetitions
 
 
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A copy that begins with a line of the cache, as the arrays of a model do."""
+    copy = aligned_empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
+
 def prepare(row: Op, width: int, nbytes: int, stepwise: bool = False) -> Prepared:
     """A row on its own example, with as many rows as make some `nbytes` of all arrays, planned in sweeps or not."""
     few = 64
@@ -72,14 +80,14 @@ def prepare(row: Op, width: int, nbytes: int, stepwise: bool = False) -> Prepare
         array = np.asarray(array, np.float32 if array.dtype == np.float64 else None)
         if array.shape[:1] == (few,):
             array = np.tile(array, (times, *(1,) * (array.ndim - 1)))
-        data[f"in{i}"] = np.array(array)
+        data[f"in{i}"] = aligned(array)
         arguments.append(data[f"in{i}"])
         ins.append(recorder._area(DATA, f"in{i}", array.shape, str(array.dtype)))
     made = recorder.record(row, tuple(ins), attrs)
     outs = made if isinstance(made, tuple) else () if made is None else (made,)
     for i, out in enumerate(() if row.inplace else outs):
         recorder.output(out, f"out{i}", DATA)
-        data[f"out{i}"] = np.zeros(out.shape, out.dtype)
+        data[f"out{i}"] = aligned(np.zeros(out.shape, out.dtype))
         arguments.append(data[f"out{i}"])
     sizes = {name: array.nbytes for name, array in data.items()}
     large = [name for name, size in sizes.items() if size > max(sizes.values()) / 8]
@@ -95,12 +103,14 @@ def prepare(row: Op, width: int, nbytes: int, stepwise: bool = False) -> Prepare
 
 
 class Bounds:
-    """The limits of the machine, measured as they are asked for, and the slots of kernels; inside a ``with`` block."""
+    """The limits of the machine and the slots of kernels; inside a ``with`` block.
+
+    Limits are measured next to what is compared with them, since a machine may be slower at another moment.
+    """
 
     def __enter__(self):
         self.machine = Machine().__enter__()
         self.counter = Counter()
-        self.limit = functools.cache(self.limit)
         self.slots = functools.cache(self.slots)
         return self
 
@@ -113,7 +123,7 @@ class Bounds:
         return threads * l2 // 2 if level == "L2" else 4 * max(l3, 4 * l2)
 
     def limit(self, *question) -> float:
-        """The best of some measurements, per second."""
+        """The best of some measurements, right now, per second."""
         return 1e9 * max(self.machine.ask(*question, SECONDS)[0] for _ in range(ROUNDS))
 
     def slots(self, name: str) -> tuple[float, float]:
@@ -132,7 +142,7 @@ class Bounds:
         memory = found.moved / self.limit("mix", *found.mix, threads, self.nbytes(level, threads) // threads)
         # the limit counts two operations for a multiply-add, which is one slot in each of 16 lanes
         pipes = slots / (self.limit("fma", threads) / 2)
-        divider = divisions / self.limit("div", threads)
+        divider = divisions / self.limit("div", threads) if divisions else 0.0
         arithmetic = max(pipes, divider)
         return {
             "us": seconds * 1e6,

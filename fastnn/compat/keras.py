@@ -151,7 +151,8 @@ NAMES: dict[str, str | None] = {
             "keras.backend keras.ops": {
                 "binary_crossentropy dropout gather in_top_k": None,
                 "relu": "fastnn.activations.relu",
-                "softmax": "fastnn.activations.softmax",
+                **{name: f"fastnn.activations.{name}" for name in fastnn.activations.ALONG},
+                **{name: f"fastnn.activations.{name}" for name in ("hard_swish", "swish", "threshold")},
             },
             "keras.backend keras.utils": {"clear_session": "fastnn.layers.base.reset_names"},
             "keras.backend keras.ops keras.metrics": {
