@@ -734,7 +734,7 @@ WRONG = {
         "activation-get": (lambda m: activations.get("than"), ValueError, "use 'tanh'"),
         "activation-type": (lambda m: activations.get(3), TypeError, "activation: received 3"),
         "activation-option": (lambda m: activations.elu(X, alpha="a"), TypeError, "alpha: received 'a'"),
-        "softmax-axis": (lambda m: activations.softmax(X, axis=0), ValueError, "axis: received 0"),
+        "softmax-axis": (lambda m: activations.softmax(X, axis=2), ValueError, "axis: received 2"),
         "to-categorical": (lambda m: utils.to_categorical([0, -1]), ValueError, "label -1"),
         # found by test_any_call.py
         "many-digits": (lambda m: layers.Dense(10**5000), ValueError, "units: received something that cannot be shown"),
@@ -845,7 +845,7 @@ WRONG = {
         "activation-complex": (lambda m: activations.sigmoid([1j]), TypeError, "x: received"),
         "activation-text-number": (lambda m: activations.elu(X, alpha="0.5"), TypeError, "alpha: received '0.5'"),
         "gelu-approximate": (lambda m: activations.gelu(X, ARRAY), TypeError, "approximate: received"),
-        "softmax-axis-array": (lambda m: activations.softmax(X, ARRAY), ValueError, "axis: received"),
+        "softmax-axis-array": (lambda m: activations.softmax(X, ARRAY), TypeError, "axis: received"),
         "custom-objects": (lambda m: activations.deserialize("relu", 3), TypeError, "custom_objects: received 3"),
         "serialize-empty": (lambda m: activations.serialize(""), ValueError, "activation: received ''"),
         "monitor-mode-array": (lambda m: callbacks.EarlyStopping(mode=ARRAY), TypeError, "mode: received"),
