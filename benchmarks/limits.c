@@ -21,6 +21,7 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sched.h>
+#include <sys/mman.h>
 #endif
 
 enum { MOST = 1024, FMAS = 4096 }; // threads; rounds of twelve independent multiply-adds between two looks at the clock
@@ -42,7 +43,7 @@ static double now(void) {
 #define END(i) +s##i[0]
 
 // Arrays of a kernel: so many that it reads, that it writes, and that it updates in place. A mix is one number.
-enum { MOST_ARRAYS = 8 };
+enum { MOST_ARRAYS = 8, HUGE_PAGE = 1 << 21 };
 #define MIX(reads, writes, updates) (100 * (reads) + 10 * (writes) + (updates))
 #define MIXES(ONE)                                                                                                     \
     ONE(1, 0, 0) ONE(1, 1, 0) ONE(1, 2, 0) ONE(2, 0, 0) ONE(2, 1, 0) ONE(2, 2, 0) ONE(3, 0, 0) ONE(3, 1, 0)            \
@@ -184,9 +185,14 @@ static void *work(void *argument) {
         // the arrays of a mix begin at different places of a page, so that no write hides a read from the processor
         if (p->mix)
             bytes = bytes / (size_t)all / 256 * 256 * (size_t)all;
-        w = aligned_alloc(256, bytes + MOST_ARRAYS * 256);
+        const size_t page = p->mix ? HUGE_PAGE : 256, size = (bytes + MOST_ARRAYS * 256 + page - 1) / page * page;
+        w = aligned_alloc(page, size);
         if (!w)
             abort();
+#ifdef __linux__
+        if (p->mix)
+            madvise(w, size, MADV_HUGEPAGE); // as NumPy does with its arrays
+#endif
         memset(w, 0, bytes + MOST_ARRAYS * 256);
         for (int k = 0; p->mix && k < all; k++)
             arrays[k] = w + (size_t)k * (bytes / (size_t)all / 4 + 64);
