@@ -139,6 +139,7 @@ NAMES: dict[str, str | None] = {
             "keras.backend": {
                 "dot": "fastnn.ops.matmul",
                 "get_value": "fastnn.compat.keras.get_value",
+                "hard_sigmoid": None,  # 0.2 x + 0.5 there, x / 6 + 0.5 in keras.activations
                 "pow": "fastnn.ops.power",
                 "set_value": "fastnn.compat.keras.set_value",
             },
