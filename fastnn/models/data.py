@@ -129,14 +129,17 @@ def contiguous(array: np.ndarray, dtype: str) -> np.ndarray:
         return np.ascontiguousarray(array, dtype)
 
 
-def targets(argument: str, value: Any, prediction: Shape, kind: str, dtype: str, layer: str) -> np.ndarray:
-    """Targets in the shape that goes with the predictions; labels are checked and become int32."""
+def targets(
+    argument: str, value: Any, prediction: Shape, kind: str, dtype: str, layer: str, ignored: int | None = None
+) -> np.ndarray:
+    """Targets in the shape that goes with the predictions; labels but `ignored` are checked, and become int32."""
     array = align_target(numbers(argument, value), prediction, kind, f"layer {layer!r}, {argument}")
     if kind != LABELS:
         return contiguous(array, dtype)
     classes = prediction[-1]
-    low, high = array.min(), array.max()
-    fractions = array[array != np.floor(array)] if array.dtype.kind == "f" else array[:0]  # and NaN
+    checked = array if ignored is None else array[array != ignored]
+    low, high = (checked.min(), checked.max()) if checked.size else (0, 0)
+    fractions = checked[checked != np.floor(checked)] if array.dtype.kind == "f" else checked[:0]  # and NaN
     if not (low >= 0 and high < classes) or fractions.size:
         raise invalid(
             argument,

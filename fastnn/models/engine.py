@@ -240,7 +240,8 @@ class Engine(Layer):
                 raise invalid(label, "None", "targets, for there is a loss or a metric", "pass an array", TypeError)
             owner = name if several else self.layers[-1].name
             for kind in sorted(goal.kinds):
-                arrays[f"{goal.area('y')} {kind}"] = data.targets(label, target, shape, kind, dtype, owner)
+                ignored = getattr(goal.loss, "ignore_class", None)
+                arrays[f"{goal.area('y')} {kind}"] = data.targets(label, target, shape, kind, dtype, owner, ignored)
             weights = data.weights(samples.weights[i], class_weight, target, len(samples), dtype)
             if weights is not None:
                 arrays[goal.area("weights")] = weights

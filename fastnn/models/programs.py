@@ -10,7 +10,8 @@ import numpy as np
 from .. import config, ops, tree
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, make_executor
-from ..losses import LABELS
+from ..losses import LABELS, Loss, target_shape
+from ..losses.loss import SUM, WEIGHTED, nonzero
 from ..metrics import MeanMetric
 from ..ops.table import Shape
 from ..program import STEP, Program
@@ -115,7 +116,9 @@ def record_objective(
         weights = gathered(goal.area("weights"), (), recorder.dtype) if goal.area("weights") in weighted else None
         if goal.loss:
             loss = goal.loss
-            values = symbolic(f"loss {loss.name!r}", loss.call(y_true.of(loss.target), y_pred), weights)
+            check_trains(loss, y_pred, training)
+            found, target = loss.call(y_true.of(loss.target), y_pred), y_true.of(loss.target)
+            values = loss.scaled(symbolic(f"loss {loss.name!r}", found, weights), target, weights)
             recorder.output(ops.weighted_sum(values, weights), goal.area("loss"), STEP)
             losses.append((goal, values, weights))
         record_metrics(recorder, goal, y_true, y_pred, weights)
@@ -158,8 +161,22 @@ def record_metrics(recorder: Recorder, goal: Goal, y_true: "Targets", y_pred: Sy
 def seed_of(goal: Goal, values: Symbolic, weights: Symbolic | None) -> Symbolic:
     """The gradient of the model's loss by the values of one output's loss."""
     assert goal.loss
-    seed: Symbolic = ops.mean_seed(values, weights, mean=int(goal.loss.reduction != "sum"))
+    weighted = goal.loss.reduction == WEIGHTED and weights is not None
+    seed: Symbolic = ops.mean_seed(values, weights, mean=int(goal.loss.reduction != SUM and not weighted))
+    if weighted:
+        seed = seed / nonzero(ops.sum(weights) * float(math.prod(values.shape[1:])))
     return seed if goal.weight == 1 else ops.affine(seed, scale=goal.weight, offset=0.0)
+
+
+def check_trains(loss: Loss, y_pred: Symbolic, training: bool) -> None:
+    """Refuse losses in training that only evaluate, and classes along another axis than the last of predictions."""
+    if training and not loss.trains:
+        expected = "a loss with a slope: that of this one is 0 wherever it has one, so that nothing would be learned"
+        fix = "train with a cross-entropy or a hinge loss, and pass this one as a metric"
+        raise invalid("loss", repr(loss.name), expected, fix)
+    if loss.target == LABELS and loss.axis not in (-1, len(y_pred.shape) - 1):
+        fix = "move the classes to the last axis with layers.Permute, or use 'categorical_crossentropy'"
+        raise invalid(f"axis of loss {loss.name!r}", loss.axis, "-1 in a model with integer labels", fix)
 
 
 def predictions(model: Any, x: list[Symbolic], training: bool) -> list[Symbolic]:
@@ -203,8 +220,10 @@ def loss_values(
     found = []
     for goal in objective.losses:
         assert goal.loss
-        values = outputs[goal.area("loss")][:, 0].astype(np.float64)
-        if goal.loss.reduction != "sum":
+        values, weights = outputs[goal.area("loss")].astype(np.float64).T
+        if goal.loss.reduction == WEIGHTED:
+            values = values / np.where(weights == 0, 1, weights)
+        elif goal.loss.reduction != SUM:
             number, per_row = loss_count(program, goal.area("loss"))
             values = values / (number * counts if per_row else number)
         found.append((goal, values))
@@ -233,9 +252,9 @@ class Targets:
         self.symbols: dict[str, Symbolic] = {}
 
     def of(self, kind: str) -> Symbolic:
-        """The targets as values (shape of the predictions) or as labels (without the class axis)."""
+        """The targets as values (shape of the predictions), as labels (without the class axis) or of half its size."""
         if kind not in self.symbols:
-            shape = self.prediction[1:-1] if kind == LABELS else self.prediction[1:]
+            shape = target_shape(self.prediction, kind)[1:]
             dtype = "int32" if kind == LABELS else self.dtype
             self.symbols[kind] = self.gathered(f"{self.goal.area('y')} {kind}", shape, dtype)
         return self.symbols[kind]

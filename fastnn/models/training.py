@@ -480,6 +480,6 @@ class Trainer(Engine):
         assert self._compiled is not None
         losses_of = by_output("loss", self._compiled.loss, names, spread=True)
         return [
-            shape[:-1] if loss is not None and loss.target == losses.LABELS else shape
+            shape if loss is None else losses.target_shape(shape, loss.target)
             for loss, shape in zip(losses_of, shapes, strict=True)
         ]
