@@ -139,7 +139,7 @@ FUNCTIONS = {
     "metrics.CategoricalAccuracy": {},
     "metrics.LossMetric": {"loss": "mse"},
     "metrics.MeanAbsoluteError": {},
-    "metrics.MeanMetric": {"function": losses.mean_squared_error},
+    "metrics.MeanMetricWrapper": {"fn": losses.mean_squared_error},
     "metrics.MeanSquaredError": {},
     "metrics.Metric": {},
     "metrics.SparseCategoricalAccuracy": {},

@@ -799,7 +799,7 @@ WRONG = {
         "loss-axis-array": (lambda m: losses.CategoricalCrossentropy(axis=ARRAY), ValueError, "axis: received"),
         "loss-from-logits": (lambda m: losses.binary_crossentropy(HOT, HOT, ARRAY), TypeError, "from_logits: "),
         "loss-function": (lambda m: losses.LossFunction(3, "three"), TypeError, "function: received 3"),
-        "metric-function": (lambda m: metrics.MeanMetric(3, "three"), TypeError, "function: received 3"),
+        "metric-function": (lambda m: metrics.MeanMetricWrapper(3, "three"), TypeError, "function: received 3"),
         "loss-strings": (lambda m: losses.mean_squared_error(["a"], [1.0]), TypeError, "y_true: received"),
         "loss-labels": (lambda m: losses.SparseCategoricalCrossentropy()(Y / 2, HOT), ValueError, "integer labels"),
         "loss-smoothing-string": (
@@ -815,7 +815,7 @@ WRONG = {
         "loss-result": (lambda m: losses.LossFunction(lambda y, p: "a")(HOT, HOT), TypeError, "loss 'lambda'"),
         "metric-k-string": (lambda m: metrics.SparseTopKCategoricalAccuracy("x"), TypeError, "k: received 'x'"),
         "metric-target": (
-            lambda m: metrics.MeanMetric(losses.mean_squared_error, target="rows"),
+            lambda m: metrics.MeanMetricWrapper(losses.mean_squared_error, target="rows"),
             ValueError,
             "target: ",
         ),

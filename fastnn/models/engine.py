@@ -12,7 +12,8 @@ from ..callbacks import CallbackList, History
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa
 from ..layers.base import Layer
-from ..metrics import MeanMetric, Metric
+from ..metrics import Metric
+from ..metrics.base import number
 from ..program import STEP, Program
 from . import data
 from .data import Samples
@@ -299,6 +300,7 @@ class Engine(Layer):
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
         rows, arrays, kind = 0, None, ""
+        logs: dict[str, Any] = {}
         for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks)), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
@@ -334,6 +336,8 @@ class Engine(Layer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_end")(chunk.last, logs)
             yield chunk.batch + len(counts), logs
+        if any(metric.at_end for metric in objective.metrics) and objective is self._objective and logs:
+            yield chunk.batch + len(counts), self._logs(final=True)
 
     def _at_once(self, batch_hooks: bool) -> int | None:
         """Batches that run at once; None for as many as take some time together."""
@@ -367,13 +371,19 @@ class Engine(Layer):
         self._loss_rows += int(counts.sum())
         for goal in objective.goals:
             for metric in goal.all_metrics:
-                if isinstance(metric, MeanMetric):
+                if metric.in_c:
                     metric.add(outputs[f"metric {goal.log(metric)}"])
 
-    def _logs(self) -> dict[str, float]:
+    def _logs(self, final: bool = False) -> dict[str, float]:
+        """The values so far; `final` ones with those of the metrics that need all predictions."""
         assert self._objective is not None
         rows = max(self._loss_rows, 1)
-        values = {goal.log(m): float(m.result()) for goal in self._objective.goals for m in goal.all_metrics}
+        values = {
+            goal.log(m): number(m.result())
+            for goal in self._objective.goals
+            for m in goal.all_metrics
+            if final or not m.at_end
+        }
         for goal in self._objective.losses:
             if goal.name in self._loss_parts:
                 values[goal.loss_log] = self._loss_parts[goal.name] / rows

@@ -8,7 +8,7 @@ from .. import losses, tree
 from .. import metrics as metrics_module
 from ..errors import check_number, invalid, show, unknown
 from ..losses import Loss
-from ..metrics import MeanMetric, Metric
+from ..metrics import Metric
 from ..ops.table import Shape
 from ..optimizers import Optimizer
 
@@ -41,7 +41,7 @@ class Goal:
     def in_python(self) -> list[tuple[Metric, bool]]:
         """The metrics that take in arrays, and whether with their weights."""
         groups = ((self.metrics, False), (self.weighted_metrics, True))
-        return [(m, weighted) for group, weighted in groups for m in group if not isinstance(m, MeanMetric)]
+        return [(m, weighted) for group, weighted in groups for m in group if not m.in_c]
 
     @property
     def kinds(self) -> set[str]:
