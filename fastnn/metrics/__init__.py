@@ -107,6 +107,7 @@ NAMES: Names = {
 }
 
 OF_FUNCTIONS: dict[Callable[..., Any], Callable[[], Metric]] = {
+    categorical_accuracy: CategoricalAccuracy,
     binary_accuracy: BinaryAccuracy,
     top_k_categorical_accuracy: TopKCategoricalAccuracy,
     sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,

@@ -196,9 +196,8 @@ class Mean(Metric):
         """Take in an array of values; each sample counts once, whatever axes follow the first."""
         values, weights = per_sample(values, sample_weight)
         if weights is None:
-            self.add(
-                np.array([[values.sum() / max(values[:1].size, 1), len(values)]] if values.ndim else [[values, 1]])
-            )
+            size, inner = (len(values), max(values[:1].size, 1)) if values.ndim else (1, 1)
+            self.add(np.array([[values.sum() / inner, size]]))
             return
         values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
         weights = np.broadcast_to(weights, values.shape)

@@ -388,7 +388,9 @@ def confused(true: np.ndarray, predicted: np.ndarray, classes: int, weights: np.
 
 
 class IoU(Metric):
-    """Mean over some classes of intersection over union: ``tp / (tp + fp + fn)``; classes that do not occur are left out.
+    """Mean over some classes of intersection over union: ``tp / (tp + fp + fn)``.
+
+    Classes that do not occur are left out.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from ..callbacks import CallbackList, History
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa
 from ..layers.base import Layer
-from ..metrics import Metric
+from ..metrics import MeanMetricWrapper, Metric
 from ..metrics.base import number
 from ..program import STEP, Program
 from . import data
@@ -371,7 +371,7 @@ class Engine(Layer):
         self._loss_rows += int(counts.sum())
         for goal in objective.goals:
             for metric in goal.all_metrics:
-                if metric.in_c:
+                if metric.in_c and isinstance(metric, MeanMetricWrapper):
                     metric.add(outputs[f"metric {goal.log(metric)}"])
 
     def _logs(self, final: bool = False) -> dict[str, float]:
