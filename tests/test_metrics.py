@@ -43,7 +43,7 @@ def test_counts_at_a_threshold(weights):
 def test_thresholds_in_any_order_and_at_predictions():
     thresholds = [0.7, 0.3, float(SCORE[0]), 0.3]
     found = halves(metrics.TruePositives(thresholds), TRUE, SCORE)
-    expected = [np.sum((SCORE > np.float32(t)) & (TRUE == 1)) for t in thresholds]
+    expected = [np.sum((np.float32(t) < SCORE) & (TRUE == 1)) for t in thresholds]
     assert found.tolist() == expected
 
 
@@ -166,6 +166,7 @@ KERAS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype")  # of JAX, by Keras' metrics of whole numbers
 @pytest.mark.parametrize("weights", [None, WEIGHT.astype(np.float32)], ids=["plain", "weighted"])
 @pytest.mark.parametrize("name, options", [(n, o) for n, each in KERAS.items() for o in each], ids=str)
 def test_as_keras(name, options, weights):
@@ -176,3 +177,60 @@ def test_as_keras(name, options, weights):
     y = HOT.astype(np.float32)
     found = halves(ours, y, P, weights)
     np.testing.assert_allclose(found, np.asarray(halves(theirs, y, P, weights)), rtol=2e-5, atol=2e-5)  # float32 sums
+
+
+def digits_net(hidden, optimizer):
+    """Five layers as in 784-200-100-60-30-10 with binary cross-entropy on one-hot labels."""
+    fastnn.set_random_seed(1)
+    made = fastnn.Sequential([fastnn.Input((784,))] + [layers.Dense(n, activation=hidden) for n in (200, 100, 60, 30)])
+    made.add(layers.Dense(10, activation="softmax"))
+    made.compile(optimizer, "binary_crossentropy", metrics=["binary_accuracy", "categorical_accuracy"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def digits():
+    (x, y), (x_test, y_test) = fastnn.datasets.mnist.load_data()
+    x, x_test = (a.reshape(len(a), 784).astype(np.float32) / 255 for a in (x, x_test))
+    return x, np.eye(10, dtype=np.float32)[y], x_test, np.eye(10, dtype=np.float32)[y_test]
+
+
+def test_binary_accuracy_of_classes_looks_better_than_it_is(digits):
+    x, y, x_test, y_test = digits
+    model = digits_net("relu", "adam")
+    with pytest.warns(UserWarning, match="categorical_accuracy"):
+        model.fit(x, y, batch_size=128, epochs=5, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # once for each compile()
+        model.fit(x[:128], y[:128], epochs=1, verbose=0)
+    logs = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    assert logs["binary_accuracy"] == pytest.approx(0.996, abs=1e-3)
+    assert logs["categorical_accuracy"] == pytest.approx(0.98, abs=8e-3)
+
+
+def test_binary_accuracy_of_outputs_below_the_threshold_is_nine_tenths(digits):
+    x, y, x_test, y_test = digits
+    model = digits_net("sigmoid", "sgd")
+    with pytest.warns(UserWarning, match="it is 0.9 even if every output"):
+        model.fit(x, y, batch_size=128, epochs=1, verbose=0)
+    logs = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    assert model.predict(x_test, verbose=0).max() < 0.5
+    assert logs["binary_accuracy"] == pytest.approx(0.9, abs=1e-7)  # 0.9 in float32
+    assert logs["categorical_accuracy"] < 0.2
+
+
+@pytest.mark.parametrize(
+    "loss, metric, y",
+    [
+        ("binary_crossentropy", "binary_accuracy", RNG.integers(0, 2, (N, 4))),  # several labels
+        ("binary_crossentropy", "categorical_accuracy", HOT),
+        ("categorical_crossentropy", "binary_accuracy", HOT),
+        ("binary_crossentropy", "accuracy", HOT),  # categorical by its shape
+    ],
+)
+def test_no_warning(loss, metric, y):
+    model = fastnn.Sequential([layers.Dense(4, activation="sigmoid", input_shape=(4,))])
+    model.compile("sgd", loss, metrics=[metric])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(P, y.astype(np.float32), verbose=0)

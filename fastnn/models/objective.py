@@ -124,6 +124,7 @@ class Compiled:
 
     def __init__(self, optimizer: Optimizer, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any):
         self.optimizer = optimizer
+        self.warned = False  # of binary accuracy
         self.loss = made_losses(loss)
         self.loss_weights = loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics
