@@ -125,7 +125,7 @@ def from_function(function: Callable[..., Any]) -> Metric:
     return MeanMetricWrapper(function, target=LABELS if function is losses.sparse_categorical_crossentropy else VALUES)
 
 
-def needs(kind: Any) -> str:
+def _needs(kind: Any) -> str:
     """The arguments without defaults of a class of metrics."""
     parameters = inspect.signature(kind).parameters.values()
     plain = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -160,9 +160,9 @@ def get(identifier: Any, y_shape: Shape | None = None, prediction: Shape | None 
         names = names | {"LossMetric": LossMetric, "Scorer": Scorer}
     if isinstance(identifier, str) and identifier not in names and identifier not in registered(Metric):
         names = names | {name: partial(Scorer, name) for name in scorer_names() if name not in names}
-    if isinstance(identifier, str) and isinstance(names.get(identifier), type) and needs(names[identifier]):
+    if isinstance(identifier, str) and isinstance(names.get(identifier), type) and _needs(names[identifier]):
         expected, fix = "a metric that needs no arguments", "pass an object, made with them"
-        raise invalid("metric", f"{identifier!r}, which needs {needs(names[identifier])}", expected, fix)
+        raise invalid("metric", f"{identifier!r}, which needs {_needs(names[identifier])}", expected, fix)
     made: Metric = make("metric", identifier, names, Metric, wrap=from_function)
     made.fit_to(y_shape, prediction)
     return made
