@@ -519,7 +519,8 @@ def check_result(result):
     elif isinstance(result, (losses.Loss, metrics.Metric)):
         value, error = tried(result, Y if result.target == losses.LABELS else HOT, P)
         shape = (12,) if getattr(result, "reduction", "sum") in ("none", None) else ()
-        assert error or np.shape(value) == shape
+        several = isinstance(result, metrics.Metric) and np.ndim(value) in (1, 2)  # for each class or threshold
+        assert error or np.shape(value) == shape or several
     elif isinstance(result, optimizers.Optimizer):
         variable = fastnn.Variable([1.0, 2.0])
         _, error = tried(result.apply_gradients, [([0.5, -0.5], variable)])

@@ -444,8 +444,10 @@ class IoU(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true = check_array("y_true", y_true)
         predicted = check_array("y_pred", y_pred)
-        true = true if self.sparse_y_true else true.argmax(axis=self.axis)
-        predicted = predicted if self.sparse_y_pred else predicted.argmax(axis=self.axis)
+        if not self.sparse_y_true:
+            true = true.argmax(axis=check_axis(self.axis, true.ndim))
+        if not self.sparse_y_pred:
+            predicted = predicted.argmax(axis=check_axis(self.axis, predicted.ndim))
         true, predicted = true.ravel().astype(np.int64), predicted.ravel().astype(np.int64)
         if true.shape != predicted.shape:
             raise invalid("y_true", y_true, f"{predicted.size} classes, as predicted", "pass as many")
