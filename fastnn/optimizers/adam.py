@@ -45,7 +45,7 @@ class Adam(Optimizer):
         self.slot_names = ("momentum", "velocity", *("velocity_hat",) * self.amsgrad)
 
     def scalars(self, iteration: int, learning_rate: float) -> float:
-        return float(Adam._scalars(self, iteration, [learning_rate])[0])
+        return float(Adam._scalars(self, iteration, [learning_rate])[0])  # type: ignore[arg-type]
 
     def _scalars(self, first: int, rates: list[float]) -> Sequence[float | Sequence[float]]:
         if type(self).scalars is not Adam.scalars:  # somebody's own
