@@ -14,6 +14,7 @@ from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa
 from ..layers.base import Layer
 from ..metrics import MeanMetricWrapper, Metric
 from ..metrics.base import number
+from ..optimizers.optimizer import STEP_INPUTS
 from ..program import STEP, Program
 from . import data
 from .data import Samples
@@ -116,7 +117,7 @@ class Engine(Layer):
         )
         kept = [(self, name, getattr(self, name)) for name in names]
         if training:
-            kept.append((optimizer, "_slots", dict(optimizer._slots)))
+            kept += [(optimizer, name, dict(getattr(optimizer, name))) for name in ("_slots", "_beside")]
         unbuilt, programs = [layer for layer in self.layers if not layer.built], set(self._executors)
         try:
             yield
@@ -307,7 +308,7 @@ class Engine(Layer):
             if source.rows > rows or chunk.arrays is not arrays or turn != kind or self.run_eagerly:
                 rows, arrays, kind = source.rows, chunk.arrays, turn
                 executor = self._executor(turn, rows, arrays, on_nonfinite != "ignore")
-                made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
+                made = [a for a in executor.program.areas if a.kind == STEP and a.name not in STEP_INPUTS]
             counts = chunk.counts
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in made}
             for goal, shape in zip(objective.goals, tree.shape_leaves(self.output_shape), strict=True):
@@ -317,8 +318,8 @@ class Engine(Layer):
             iteration = None
             if mode == TRAIN:
                 iteration = optimizer._iterations
-            if turn == TRAIN:
-                bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
+                inputs = optimizer.step_inputs(len(counts), turn == GATHER)
+                bound |= {name: numbers.astype(config.floatx()) for name, numbers in inputs.items()}
             run = executor.run(
                 {**chunk.arrays, **bound, "order": chunk.order},
                 chunk.starts,

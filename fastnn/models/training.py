@@ -240,6 +240,7 @@ class Trainer(Engine):
                 called.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            self.optimizer.finalize_variable_values(self.trainable_variables)
             called.on_train_end(logs)
             self._print_timings(TRAIN)
         return history
