@@ -728,7 +728,7 @@ WRONG = {
         "constant-shape": (lambda m: initializers.Constant([1.0, 2.0])((3,)), ValueError, "value: received"),
         "regularizer-get": (lambda m: regularizers.get("L12"), ValueError, "regularizer: .*'l1'"),
         "regularizer-negative": (lambda m: regularizers.L2(-0.1), ValueError, "l2: received -0.1"),
-        "regularizer-string": (lambda m: regularizers.L1("0.1"), TypeError, "l1: received '0.1'"),
+        "regularizer-string": (lambda m: regularizers.L1("0.1"), ValueError, "l1: received '0.1'"),
         "activation-get": (lambda m: activations.get("than"), ValueError, "use 'tanh'"),
         "activation-type": (lambda m: activations.get(3), TypeError, "activation: received 3"),
         "activation-option": (lambda m: activations.elu(X, alpha="a"), TypeError, "alpha: received 'a'"),
