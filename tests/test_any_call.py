@@ -228,7 +228,6 @@ HELPERS = {  # of other modules, though their names have no underscore
     "metrics": "accuracy_of from_function",
     "optimizers": "fraction positive small",
     "schedules": "power powers",
-    "optimizers": "schedules",
 }
 
 # Functions of fastnn.ops that are not a row of the table, or have more arguments than it.
