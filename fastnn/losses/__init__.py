@@ -7,8 +7,9 @@ its options; to add one, write both in the module of its family and list the cla
 from collections.abc import Callable
 from typing import Any
 
+from .. import registry
 from ..errors import invalid, show
-from ..registry import Configurable, make, name_of, spellings
+from ..registry import make, name_of, spellings
 from .decisions import SparseZeroOne, ZeroOne, sparse_zero_one, zero_one
 from .loss import FUNCTIONS, Loss, LossFunction, written
 from .loss import HALVES as HALVES
@@ -227,16 +228,6 @@ def deserialize(config: Any, custom_objects: dict[str, Callable[..., Any]] | Non
     >>> losses.deserialize(losses.serialize(losses.Huber(2.0))).arguments
     {'delta': 2.0}
     """
-    if not isinstance(custom_objects, (dict, type(None))):
-        raise invalid("custom_objects", show(custom_objects), "a dict", "pass classes or functions by name", TypeError)
-    name = config.get("class_name") if isinstance(config, dict) else config
-    arguments = config.get("config") if isinstance(config, dict) else None
-    if name == "function":
-        name = config = arguments
-        arguments = None
-    custom = (custom_objects or {}).get(name) if isinstance(name, str) else None
-    if custom is None:
-        return get(config)
-    if isinstance(custom, type) and issubclass(custom, Configurable) and arguments is not None:
-        return get(custom.from_config(arguments))
-    return get(custom)
+    if isinstance(config, dict) and config.get("class_name") == "function":
+        config = config.get("config")
+    return get(registry.deserialize(config, custom_objects, get))

@@ -228,7 +228,7 @@ def sparse_categorical_crossentropy(
     p = moved(y_pred if logits is None else logits, axis)
     if ignored is not None and symbolic(y_true, p):
         # a row of zeros as target has the loss 0 and the gradient 0, whatever the label
-        t = ops.multiply(one_hot(y_true, p.shape[-1]), ops.expand_dims(ops.not_equal(y_true, float(ignored)), -1))
+        t = ops.multiply(one_hot(y_true, p), ops.expand_dims(ops.not_equal(y_true, float(ignored)), -1))
         return (
             ops.categorical_crossentropy(p, t) if logits is None else ops.categorical_crossentropy_from_logits(p, t)[0]
         )
@@ -267,7 +267,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     """
     q = fraction("q", q)
     y_true, y_pred = labelled(y_true, y_pred, -1)
-    p = ops.sum(ops.multiply(y_pred, one_hot(y_true, y_pred.shape[-1])), axis=-1)
+    p = ops.sum(ops.multiply(y_pred, one_hot(y_true, y_pred)), axis=-1)
     return ops.divide(ops.subtract(1.0, power(p, q)), q)
 
 
@@ -360,9 +360,10 @@ def labelled(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def one_hot(labels: Any, classes: int) -> Any:
-    """Labels (...) as rows (..., classes) of zeros with a one; of zeros only for what is no label."""
-    return ops.equal(ops.expand_dims(labels, -1), np.arange(classes, dtype=np.float32))
+def one_hot(labels: Any, like: Any) -> Any:
+    """Labels (...) as rows of zeros with a one, like predictions (..., classes); of zeros only for what is no label."""
+    hot = ops.equal(ops.expand_dims(labels, -1), np.arange(like.shape[-1], dtype=np.float32))
+    return hot if symbolic(hot) else hot.astype(like.dtype)
 
 
 def warn_of_one_class(loss: str, y_pred: Any) -> None:
