@@ -40,6 +40,20 @@ def named_product(*args: Any, **kwargs: Any) -> list[dict[str, Any]]:
     return found
 
 
+def get_test_data(
+    train_samples: int, test_samples: int, input_shape: Any, num_classes: int, random_seed: int | None = None
+) -> Any:
+    """Samples and labels of classes that lie apart, to train and to test with."""
+    generator = np.random.default_rng(random_seed)
+    centres = generator.normal(size=(num_classes, *input_shape))
+
+    def drawn(n: int) -> Any:
+        y = np.arange(n) % num_classes
+        return (centres[y] + 0.1 * generator.normal(size=(n, *input_shape))).astype("float32"), y
+
+    return drawn(train_samples), drawn(test_samples)
+
+
 def as_json(value: Any) -> str:
     """A configuration as text in which tuples are not lists."""
 

@@ -15,12 +15,17 @@ VERSION = "3.15.1"  # the release whose tests are run
 PLACES = {
     "": "fastnn",
     "optimizers.schedules": "fastnn.schedules",
-    "random": "",  # random numbers of Keras' own; fastnn.ops.random holds other functions
     "tree": "",
 }
 
 # Modules that only Keras' tests need: written here, in files of this folder.
-SHIMS = {"backend": "backend", "ops": "operations", "testing": "cases", "dtype_policies": "policies"}
+SHIMS = {
+    "backend": "backend",
+    "ops": "operations",
+    "testing": "cases",
+    "dtype_policies": "policies",
+    "random": "draws",
+}
 
 # Names of the package itself that are in a module of fastnn.
 TOP = {
@@ -100,6 +105,11 @@ class Alias(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         path = below_source(self.__name__)
+        inner = f"{path}.{name}".lstrip(".")
+        folder = sources() / inner.replace(".", "/")
+        module = folder.is_dir() or folder.with_suffix(".py").is_file()
+        if module and path in SHIMS:  # dtype_policies.dtype_policy is a module, in which there is a function so named
+            return importlib.import_module(f"keras.src.{inner}")
         holders = [place(path)]
         if path.partition(".")[0] in SHIMS:
             holders = [importlib.import_module(SHIMS[path.partition(".")[0]])]
@@ -109,9 +119,7 @@ class Alias(types.ModuleType):
             found = getattr(holder, name, None)
             if found is not None and not isinstance(found, types.ModuleType):
                 return found
-        inner = f"{path}.{name}".lstrip(".")
-        folder = sources() / inner.replace(".", "/")
-        if folder.is_dir() or folder.with_suffix(".py").is_file():
+        if module:
             return importlib.import_module(f"keras.src.{inner}")
         return Missing(f"{self.__name__}.{name}")
 

@@ -1,5 +1,6 @@
 """`keras.ops` for Keras' own tests: NumPy on arrays, `fastnn.ops` on what has no values yet."""
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def made(name: str) -> Callable[..., Any]:
 
 def taken(name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        if any(map(is_symbolic, args)):
+        if builtins.any(map(is_symbolic, args)):
             return getattr(fastnn.ops, name)(*args, **kwargs)
         args = tuple(convert_to_tensor(x) if isinstance(x, fastnn.Variable) else x for x in args)
         return getattr(np, name)(*args, **kwargs)
