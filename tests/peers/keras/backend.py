@@ -92,7 +92,7 @@ def is_symbolic(x: Any) -> bool:
 def standardize_dtype(dtype: Any) -> str:
     if dtype is None:
         return floatx()
-    if dtype in (bool, int, float):
+    if isinstance(dtype, type) and dtype in (bool, int, float):  # np.dtype("float64") == float
         return {bool: "bool", int: "int32", float: floatx()}[dtype]
     return np.dtype(getattr(dtype, "name", dtype)).name
 

@@ -8,7 +8,8 @@ WORDS = "an error in other words: errors of fastnn name argument, value received
 KIND = "TypeError where Keras raises ValueError: fastnn tells values of a wrong type from wrong values"
 PRIVATE = "calls a method or reads an attribute that is private in Keras"
 
-REASONS = [  # file, function, error (regular expressions, searched for), reason; the first that fits
+REASONS = [  # file, function, error (regular expressions, searched for), reason; the first that fits;
+    # "" for the error itself
     ("optimizers/lamb", "", "", "left out: LAMB"),
     ("optimizers/muon", "", "", "left out: Muon"),
     ("optimizers/adafactor", "", "", "left out: Adafactor"),
@@ -25,15 +26,16 @@ REASONS = [  # file, function, error (regular expressions, searched for), reason
     ("", "", "No module named '(tensorflow|jax|torch|requests|orbax)", "needs another backend or package"),
     ("", "", "DeviceMesh|distribution_lib|TensorLayout", "left out: several devices"),
     ("", "(?i)quantiz|lora|gptq|awq|int4|int8|float8", "", "left out: quantized and low-rank kernels"),
+    ("", "", "_keras_mask|Masking|argument 'mask'", "masks"),
+    ("", "", "SeedGenerator", "left out: SeedGenerator; random numbers are counted, a seed is a whole number"),
+    ("", "", "^NotProvided", ""),  # no other reason than that the name is not there
     ("", "float16|half|mixed|dtype_arg|autocast", "", DTYPE),
     ("", "", "float16|dtype: received 'int32'; expected one of 'float32'", DTYPE),
     ("", "mask", "", "masks"),
-    ("", "", "_keras_mask|Masking|argument 'mask'", "masks"),
     ("", "stateless", "", "calls without state (stateless_*), which are for JAX"),
     ("", "dynamic|symbolic_shape", "", "dynamic shapes: shapes are known when a model is recorded"),
     ("", "", "batch_size: received .* its default", "inputs of a fixed batch size"),
     ("", "sparse_tensor|ragged", "", "sparse and ragged tensors"),
-    ("", "", "SeedGenerator", "left out: SeedGenerator; random numbers are counted, a seed is a whole number"),
     ("", "", r'^AssertionError: ".*" does not match "', WORDS),
     ("", "(?i)error|invalid|validation", "^TypeError: [^:]*: received ", KIND),
     ("", "", "has no attribute '_(?!_)", PRIVATE),
@@ -47,6 +49,8 @@ def reason(file: str, function: str, error: str, before: str | None) -> str:
         return before
     for files, functions, errors, text in REASONS:
         if re.search(files, file) and re.search(functions, function) and re.search(errors, error):
-            return text
+            if text:
+                return text
+            break
     text = re.sub(r"\s+", " ", re.sub(r"0x[0-9a-f]+|/\S+/", "...", error))
     return f"{NOT_YET}: {text[:100]}"
