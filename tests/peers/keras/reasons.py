@@ -26,7 +26,7 @@ REASONS = [  # file, function, error (regular expressions, searched for), reason
     ("", "", "No module named '(tensorflow|jax|torch|requests|orbax)", "needs another backend or package"),
     ("", "", "DeviceMesh|distribution_lib|TensorLayout", "left out: several devices"),
     ("", "(?i)quantiz|lora|gptq|awq|int4|int8|float8", "", "left out: quantized and low-rank kernels"),
-    ("", "", "_keras_mask|Masking|argument 'mask'", "masks"),
+    ("", "", "_keras_mask|Masking|supports_masking|argument 'mask'", "masks"),
     ("", "", "SeedGenerator", "left out: SeedGenerator; random numbers are counted, a seed is a whole number"),
     ("", "", "^NotProvided", ""),  # no other reason than that the name is not there
     ("", "float16|half|mixed|dtype_arg|autocast", "", DTYPE),
@@ -37,7 +37,12 @@ REASONS = [  # file, function, error (regular expressions, searched for), reason
     ("", "", "batch_size: received .* its default", "inputs of a fixed batch size"),
     ("", "sparse_tensor|ragged", "", "sparse and ragged tensors"),
     ("", "", r'^AssertionError: ".*" does not match "', WORDS),
-    ("", "(?i)error|invalid|validation", "^TypeError: [^:]*: received ", KIND),
+    ("", "(?i)error|invalid|validation|raises|bad_|get_method", "^TypeError: [^:]*: received ", KIND),
+    ("", "", "^AssertionError: - .*: received .*to fix it", WORDS),
+    ("", "", "^AssertionError: (ValueError|TypeError) not raised", "takes arguments that Keras refuses"),
+    ("", "", "noise_shape: received|'noise_shape'", "left out: noise_shape"),
+    ("", "", "renorm: received|rms_scaling: received", "left out: variants of normalization"),
+    ("", "", "DID NOT WARN", "Keras warns, fastnn does not"),
     ("", "", "has no attribute '_(?!_)", PRIVATE),
 ]
 
