@@ -29,7 +29,7 @@ REASONS = [  # file, function, error (regular expressions, searched for), reason
     ("", "", "_keras_mask|Masking|supports_masking|argument 'mask'", "masks"),
     ("", "", "SeedGenerator", "left out: SeedGenerator; random numbers are counted, a seed is a whole number"),
     ("", "", "^NotProvided", ""),  # no other reason than that the name is not there
-    ("", "float16|half|mixed|dtype_arg|autocast", "", DTYPE),
+    ("", "float16|mixed|dtype_arg|autocast", "", DTYPE),
     ("", "", "float16|dtype: received 'int32'; expected one of 'float32'", DTYPE),
     ("", "mask", "", "masks"),
     ("", "stateless", "", "calls without state (stateless_*), which are for JAX"),
