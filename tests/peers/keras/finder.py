@@ -27,6 +27,8 @@ SHIMS = {
     "random": "draws",
 }
 
+BACKENDS = ("jax", "openvino", "tensorflow", "torch")
+
 # Names of the package itself that are in a module of fastnn.
 TOP = {
     "Initializer": "initializers",
@@ -125,9 +127,14 @@ class Alias(types.ModuleType):
 
 
 class Finder(MetaPathFinder, Loader):
-    """Finds ``keras`` and everything below it, and ``conftest``, before Python looks for files."""
+    """Finds ``keras`` and everything below it, and ``conftest``, before Python looks for files.
+
+    Keras' backends are hidden, so that the same tests fail where one is installed.
+    """
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in BACKENDS:
+            raise ModuleNotFoundError(f"No module named '{fullname}'", name=fullname)
         if fullname.partition(".")[0] == "keras":
             return ModuleSpec(fullname, self, is_package=True)
         if fullname == "conftest":
