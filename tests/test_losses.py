@@ -153,7 +153,7 @@ def test_every_loss_has_a_formula():
 def test_values_in_float64(name, options, draw, formula):
     """Keras' bound 1e-7 is that of float32 here, which is 1e-15 away: it moves logarithms of it by 1e-8."""
     t, p = draw((7, 3))
-    found = getattr(losses, name)(**options, reduction="none")(t, p)
+    found = getattr(losses, name)(**options, reduction="none", dtype="float64")(t, p)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, formula(t, p), rtol=1e-7, atol=1e-12)
 
@@ -161,12 +161,12 @@ def test_values_in_float64(name, options, draw, formula):
 @EACH
 def test_functions_and_classes_agree_in_either_type(name, options, draw, formula):
     t, p = draw((6, 3))
-    made = getattr(losses, name)(**options, reduction=None)
     for dtype in (np.float32, np.float64):
+        made = getattr(losses, name)(**options, reduction=None, dtype=dtype)
         values = made.function(t, p.astype(dtype), **options)
         assert values.dtype == dtype and values.shape == (6,)
         assert np.array_equal(values, made(t, p.astype(dtype)))
-    wanted = getattr(losses, name)(**options, dtype="float32")(t, p)
+    wanted = getattr(losses, name)(**options)(t, p)  # in the type of config.floatx()
     assert wanted.dtype == np.float32 and np.isclose(wanted, formula(t, p).mean(), rtol=1e-5)
 
 
@@ -193,7 +193,7 @@ def test_other_axes(name, options, draw, formula):
 @pytest.mark.parametrize("axis", [0, 1, -2])
 def test_classes_along_another_axis(name, axis):
     t, p = probabilities((4, 5, 3))
-    wanted = getattr(losses, name)(reduction="none")(t, p)
+    wanted = getattr(losses, name)(reduction="none", dtype="float64")(t, p)
     t, p = np.moveaxis(t, -1, axis), np.moveaxis(p, -1, axis)
     found = getattr(losses, name)(axis=axis, reduction="none").call(t, p)
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
@@ -230,7 +230,7 @@ REDUCED = {
 @pytest.mark.parametrize("weights", [None, W, W[:, None], 2.5], ids=["none", "vector", "column", "number"])
 def test_reductions(reduction, weights):
     w = np.ones(4) if weights is None else np.broadcast_to(np.ravel(weights), 4)
-    found = losses.MeanSquaredError(reduction)(T, P, weights)
+    found = losses.MeanSquaredError(reduction, dtype="float64")(T, P, weights)
     np.testing.assert_allclose(found, REDUCED[reduction](V, w), rtol=1e-12)
 
 

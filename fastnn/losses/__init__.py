@@ -18,6 +18,7 @@ from .loss import VALUES as VALUES
 from .loss import align_target as align_target
 from .loss import logits_of as logits_of
 from .loss import paired as paired
+from .loss import squeeze_or_expand_to_same_rank as squeeze_or_expand_to_same_rank
 from .loss import target_shape as target_shape
 from .margins import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge
 from .overlap import Dice, Tversky, dice, tversky

@@ -48,8 +48,7 @@ class Loss(Configurable):
         "mean_with_sample_weight" divides it by the sum of their weights. "none" and None leave the values as they
         are; training takes their mean.
     dtype : {"float32", "float64"}, optional
-        In which arrays are computed; default: the floating type of the predictions. Training computes in that of
-        `fastnn.config.floatx`.
+        In which arrays are computed; default: that of `fastnn.config.floatx`, in which training computes in any case.
 
     Attributes
     ----------
@@ -75,7 +74,7 @@ class Loss(Configurable):
 
     @property
     def dtype(self) -> str:
-        """In which arrays are computed, where the predictions do not say."""
+        """In which arrays are computed."""
         return self._dtype or config.floatx()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -98,7 +97,7 @@ class Loss(Configurable):
         """
         if isinstance(y_pred, Symbolic):
             return self._recorded(y_true, y_pred, sample_weight)
-        y_true, y_pred = paired(y_true, y_pred, self.target, self._dtype)
+        y_true, y_pred = paired(y_true, y_pred, self.target, self.dtype)
         y_true = align_target(y_true, y_pred.shape, self.target, axis=self.axis)
         values = check_array(f"values of loss {self.name!r}", self.call(y_true, y_pred), y_pred.dtype)
         mask = self.mask(y_true)
@@ -286,10 +285,10 @@ def ranked(y_true: Any, y_pred: Any, target: str = VALUES) -> tuple[Any, Any]:
     y_true, y_pred = paired(y_true, y_pred, target)
     if symbolic(y_true, y_pred):
         return y_true, y_pred
-    return same_rank(y_true, y_pred)
+    return squeeze_or_expand_to_same_rank(y_true, y_pred)
 
 
-def same_rank(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def squeeze_or_expand_to_same_rank(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two arrays with as many axes, if they differ by a last one of size 1: a vector gets it, any other loses it."""
     if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
         return (a, b[..., None]) if b.ndim == 1 else (a[..., 0], b)
