@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import old_spellings, ops, schedules
+from .constraints import constrained
 from .errors import (
     check_array,
     check_flag,
@@ -255,6 +256,8 @@ class Optimizer(Configurable):
                     for target, value in zip(targets, values, strict=True):
                         if value is not target:  # else an operation in place has changed it already
                             ops.assign(target, value)
+                    if variable.constraint is not None:
+                        ops.assign(w, ops.copy(constrained(variable, w)))
 
     def apply_gradients(self, grads_and_vars: list[tuple[Any, Variable]]) -> None:
         """Take one step with given gradients.
@@ -292,7 +295,9 @@ class Optimizer(Configurable):
             for g, v in pairs:
                 slots = self.slots(v)
                 values = self.update(v.value, g, {name: s.value for name, s in slots.items()}, scalars.astype(v.dtype))
-                copies = map(np.array, self._updated(v, values))  # one may be the old value of the variable
+                copies = [np.array(value) for value in self._updated(v, values)]  # one may be the variable's old value
+                if v.constraint is not None:
+                    copies[0] = np.array(constrained(v, copies[0]))
                 changes += zip((v, *slots.values()), copies, strict=True)
         for target, value in changes:
             target.assign(value)

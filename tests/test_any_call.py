@@ -26,6 +26,7 @@ from fastnn import (
     activations,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -86,6 +87,10 @@ FUNCTIONS = {
     "callbacks.Monitor": {"monitor": "loss", "mode": "min", "min_delta": 0.0, "patience": 1},
     "callbacks.ProgbarLogger": {},
     "callbacks.ReduceLROnPlateau": {"monitor": "loss"},
+    **{f"constraints.{made.__name__}": {} for made in constraints.NAMES.values()},
+    "constraints.deserialize": {"config": "max_norm", "custom_objects": {}},
+    "constraints.get": {"identifier": "max_norm"},
+    "constraints.serialize": {"constraint": constraints.MaxNorm()},
     "datasets.concrete.load_data": {},
     **{f"initializers.{name}": {} for name in initializers.NAMES if hasattr(initializers, name)},
     "initializers.Initializer": {},
@@ -178,6 +183,7 @@ FUNCTIONS = {
 }
 ELSEWHERE = {"NonFiniteError", "gradient_check", "threads"}  # raised, not called; in METHODS
 HELPERS = {  # of other modules, though their names have no underscore
+    "constraints": "OfNorms at_least_zero checked_axis constrained",
     "callbacks": "check_count check_verbose",
     "losses": "align_target check_axis checked_smoothing logits_of paired smooth",
     "metrics": "accuracy_of from_function",
@@ -293,6 +299,8 @@ METHODS = {
     "L1L2": (lambda: regularizers.L1L2(0.1, 0.1), "__call__", {"x": X}),
     "Maxout": (lambda: layers.Maxout(3, name="m"), "__call__", {"x": X}),
     "LayerNormalization": (lambda: layers.LayerNormalization(name="l"), "__call__", {"x": X}),
+    "MaxNorm": (lambda: constraints.MaxNorm(0.5), "__call__", {"w": X}),
+    "MinMaxNorm": (lambda: constraints.MinMaxNorm(0.5, 0.7, 0.5, [0, 1]), "__call__", {"w": X}),
     "MeanSquaredError": (lambda: losses.MeanSquaredError(), "__call__", PAIR | {"sample_weight": WEIGHTS}),
     "PReLU": (lambda: layers.PReLU(shared_axes=[1], name="p"), "__call__", {"x": X}),
     "RBF": (lambda: layers.RBF(3, name="r"), "__call__", {"x": X}),

@@ -29,6 +29,7 @@ FLOORS = [
         "schedules",
         "initializers",
         "regularizers",
+        "constraints",
         "gradients",
     ],
     ["models", "callbacks", "checks", "plotting", "datasets", "pydataset", "saving", "utils"],
