@@ -4,6 +4,7 @@ import statistics
 import time
 
 import pytest
+from bounds import below
 from limits import Machine, roof
 
 import fastnn
@@ -29,25 +30,29 @@ def roof_of():
 
 @pytest.fixture
 def timed(benchmark, request):
-    """Return ``timed(group, name, call, repetitions, unit, amounts, roof)``, which measures a call.
+    """Return ``timed(group, name, call, repetitions, unit, amounts, roof, figures, rounds)``, which measures a call.
 
     The call does something `repetitions` times; the median of 15 rounds, divided by that, goes to the
     table of the group in `unit` ("us" or "ms"). `amounts` are what one repetition handles, by the name
     of the rate that they give: ``{"GFLOP/s": 0.04}``. With `roof`, the seconds that one takes at least,
-    the table says how many times that it took.
+    the table says how many times that it took. Instead of all these, ``figures(seconds)`` may
+    give the columns for the best of the rounds, to be compared with limits, which are the best of several too.
     """
 
-    def measure(group, name, call, repetitions, unit, amounts, roof=None):
+    def measure(group, name, call, repetitions, unit="us", amounts=None, roof=None, figures=None, rounds=15):
         benchmark.group = group
-        benchmark.pedantic(call, rounds=15, warmup_rounds=1)
+        benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
         if benchmark.stats is None:  # --benchmark-disable
             return
         seconds = benchmark.stats.stats.median / repetitions
-        figures = {unit: seconds * UNITS[unit]} | {rate: amount / seconds for rate, amount in amounts.items()}
+        if figures:
+            columns = figures(benchmark.stats.stats.min / repetitions)
+        else:
+            columns = {unit: seconds * UNITS[unit]} | {rate: amount / seconds for rate, amount in amounts.items()}
         if roof:
-            figures |= {"roof": roof * UNITS[unit], "x roof": seconds / roof}
-        benchmark.extra_info.update(figures)
-        request.config.stash[RESULTS].setdefault(group, {})[name] = figures
+            columns |= {"roof": roof * UNITS[unit], "x roof": seconds / roof}
+        benchmark.extra_info.update(columns)
+        request.config.stash[RESULTS].setdefault(group, {})[name] = columns
 
     return measure
 
@@ -88,9 +93,11 @@ def pytest_terminal_summary(terminalreporter, config):
     for group, lines in config.stash[RESULTS].items():
         width = max(map(len, lines))
         columns = next(iter(lines.values()))
-        terminalreporter.section(f"{group}, medians")
+        terminalreporter.section("bounds, best of the rounds" if group == "bounds" else f"{group}, medians")
         cell = max(12, 2 + max(map(len, columns)))
         terminalreporter.write_line(" " * width + "".join(f"{column:>{cell}}" for column in columns))
         for name, figures in lines.items():
             values = "".join(f"{v:>{cell}.{0 if v >= 1000 else 1 if v >= 100 else 3}f}" for v in figures.values())
             terminalreporter.write_line(f"{name:<{width}}{values}")
+        if group == "bounds":
+            terminalreporter.write_line(below(lines))

@@ -1,12 +1,16 @@
 """Every kernel of the table of operations at one size, many repetitions in one call of C."""
 
+import functools
 import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from bounds import LEVELS, Bounds, prepare
+from bounds import cases as bounded_cases
 from workloads import FIVE_LAYERS
 
+from fastnn import get_num_threads
 from fastnn.execute import NativeExecutor
 from fastnn.ops.table import OPS
 from fastnn.plan import plan
@@ -83,3 +87,28 @@ def test_kernel(name, row, example, timed):
     repetitions = max(1, int(10 * CALL_SECONDS / (time.perf_counter() - start)))
     amounts = {"GFLOP/s": flops / 1e9, "GB/s": moved / 1e9}
     timed("kernels", name, lambda: call(repetitions), repetitions, "us", amounts)
+
+
+# How near the kernels of single elements and rows come to the limits of the machine
+
+
+@pytest.fixture(scope="module")
+def bounds():
+    with Bounds() as machine:
+        yield machine
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("row", "width"), [pytest.param(*c, id=f"{c[0].name} n={c[1]}") for c in bounded_cases()])
+def test_bounds(row, width, level, threads, bounds, timed):
+    if threads > get_num_threads():
+        pytest.skip(f"fastnn has {get_num_threads()} threads")
+    found = prepare(row, width, bounds.nbytes(level, threads))
+    found.call(1, threads)
+    start = time.perf_counter()
+    found.call(2, threads)
+    repetitions = max(1, int(2 * CALL_SECONDS / (time.perf_counter() - start)))
+    name = f"{row.name} n={width} {level} {threads}T"
+    figures = functools.partial(bounds.figures, row, width, level, threads, found)
+    timed("bounds", name, lambda: found.call(repetitions, threads), repetitions, figures=figures, rounds=7)

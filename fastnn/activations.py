@@ -17,11 +17,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import config, ops
-from .errors import check_array, check_flag, check_number, invalid, is_one_of, show, unknown
+from .errors import check_array, check_flag, check_integer, check_number, invalid, show, unknown
 from .ops import activations as rows
 from .ops.activations import PUBLIC
+from .ops.layout import Shape
 from .ops.table import find_recorder
-from .registry import name_of, registered_functions
+from .record import Recorder
+from .registry import name_of, registered, registered_functions
 
 Activation = Callable[..., Any]
 
@@ -132,20 +134,70 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return (rows.gelu_tanh if check_flag("approximate", approximate) else rows.gelu)(as_floating(x))
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x) / sum(exp(x))`` along the last axis.
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """``x`` where ``x > threshold``, else `default_value`.
+
+    Parameters
+    ----------
+    x : array_like
+        Any shape.
+    threshold : float
+        The gradient there is 0.
+    default_value : float
+        What stands in place of all that is not above; NaN stays NaN.
+
+    Returns
+    -------
+    array like `x`
+
+    Examples
+    --------
+    >>> from fastnn import activations
+    >>> activations.threshold([-2.0, 0.5, 3.0], 0.5, -1.0)
+    array([-1., -1.,  3.])
+    """
+    threshold, default_value = number("threshold", threshold), number("default_value", default_value)
+    return rows.threshold(as_floating(x), threshold=threshold, default_value=default_value)
+
+
+# Activations along axes
+
+
+def along(function: Activation, x: Any, axis: int | tuple[int, ...]) -> Any:
+    """`function`, which works along the last axis, along any others, several taken as one."""
+    x = as_floating(x)
+    n = len(x.shape)
+    given = axis if isinstance(axis, (tuple, list)) and axis else (axis,)
+    expected = f"an axis from {-n} to {n - 1}, or a tuple of several"
+    fix = "choose axes that the array has" if n else "pass an array with at least one axis"
+    axes = [check_integer("axis", i, -n, expected, fix, n - 1) % max(n, 1) for i in given]
+    if axes == [n - 1]:
+        return function(x)
+    if len(set(axes)) < len(axes) or (x.shape[0] is None and 0 in axes):
+        expected = f"different axes of an array of {n}" + ", without that of the batch (0)" * (x.shape[0] is None)
+        raise invalid("axis", show(axis), expected, "choose others")
+    order = [*(i for i in range(n) if i not in axes), *axes]
+    last = ops.transpose(x, order)
+    sizes = [-1 if size is None else size for size in last.shape]
+    rest = n - len(axes)
+    result = function(ops.reshape(last, (*sizes[:rest], math.prod(sizes[rest:]))))
+    return ops.transpose(ops.reshape(result, tuple(sizes)), [order.index(i) for i in range(n)])
+
+
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """``exp(x) / sum(exp(x))`` along an axis, or several together.
 
     Parameters
     ----------
     x : array_like
         At least one axis.
-    axis : int, default -1
-        The last axis; no other is provided.
+    axis : int or tuple of int, default -1
+        Any, but that of the batch where there is one.
 
     Returns
     -------
     array like `x`
-        Each row sums to 1.
+        Not negative, with the sum 1 along the axes.
 
     Examples
     --------
@@ -154,16 +206,119 @@ def softmax(x: Any, axis: int = -1) -> Any:
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
+    return along(ops.softmax, x, axis)
+
+
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """``x - log(sum(exp(x)))`` along an axis, or several together: the logarithm of `softmax`.
+
+    Parameters
+    ----------
+    x : array_like
+        At least one axis.
+    axis : int or tuple of int, default -1
+        Any, but that of the batch where there is one.
+
+    Returns
+    -------
+    array like `x`
+
+    Examples
+    --------
+    >>> from fastnn import activations
+    >>> activations.log_softmax([0.0, 0.0, 1000.0])
+    array([-1000., -1000.,     0.])
+    """
+    return along(ops.log_softmax, x, axis)
+
+
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """``max(x - tau, 0)`` with the tau for which the sum along an axis is 1.
+
+    Of all distributions it is the one nearest to `x`; unlike those of `softmax`, small probabilities are exactly 0.
+    Martins & Astudillo, From Softmax to Sparsemax (2016).
+
+    Parameters
+    ----------
+    x : array_like
+        At least one axis.
+    axis : int, default -1
+        Any, but that of the batch where there is one.
+
+    Returns
+    -------
+    array like `x`
+
+    Examples
+    --------
+    >>> from fastnn import activations
+    >>> activations.sparsemax([[0.0, 0.0, -9.0], [0.5, 1.0, 0.0]])
+    array([[0.5 , 0.5 , 0.  ],
+           [0.25, 0.75, 0.  ]])
+    """
+    return along(ops.sparsemax, x, one_axis(axis))
+
+
+def one_axis(axis: Any) -> int:
+    """An axis that is not several."""
+    return check_integer("axis", axis, -(2**31), "one axis", "choose one, for example -1", 2**31)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """Gated linear unit: ``a * sigmoid(b)`` for the halves a and b of `x` along an axis.
+
+    Dauphin, Fan, Auli & Grangier, Language Modeling with Gated Convolutional Networks (2017).
+
+    Parameters
+    ----------
+    x : array_like
+        An even number of elements along `axis`.
+    axis : int, default -1
+        Any, but that of the batch where there is one.
+
+    Returns
+    -------
+    array
+        Half as large along `axis`.
+
+    Examples
+    --------
+    >>> from fastnn import activations
+    >>> activations.glu([1.0, 2.0, -1000.0, 0.0])
+    array([0., 1.])
+    """
     x = as_floating(x)
-    if not is_one_of(axis, (-1, x.ndim - 1)):
-        raise invalid("axis", show(axis), "-1, the last axis", "move that axis to the end with a transpose")
-    return ops.softmax(x)
+    n = len(x.shape)
+    fix = "choose an axis that the array has" if n else "pass an array with at least one axis"
+    axis = check_integer("axis", axis, -n, f"an axis from {-n} to {n - 1}", fix, n - 1) % max(n, 1)
+    size = x.shape[axis]
+    if size is None:
+        raise invalid("axis", axis, "any but that of the batch (0)", "choose another")
+    if size % 2:
+        fix = "make the number of units before it even"
+        raise invalid("x", f"shape {tuple(x.shape)}", f"an even number of elements along axis {axis}", fix)
+    whole = (slice(None),) * axis
+    return ops.multiply(x[(*whole, slice(size // 2))], rows.sigmoid(x[(*whole, slice(size // 2, None))]))
 
 
-FUNCTIONS: dict[str, Activation] = {name: globals()[name] for name in (*PUBLIC, "linear", "softmax")}
-ALIASES = {"swish": "silu"}
+ALONG = ("glu", "log_softmax", "softmax", "sparsemax")
+FUNCTIONS: dict[str, Activation] = {name: globals()[name] for name in (*PUBLIC, "linear", *ALONG)}
+ALIASES = {"hard_swish": "hard_silu", "swish": "silu"}
+LAYERS: dict[str, Any] = {}  # classes of layers that are activations, by name; `fastnn.layers` enters them
 
-__all__ = ["deserialize", "get", "serialize", *FUNCTIONS]
+__all__ = ["deserialize", "get", "serialize", *FUNCTIONS, *ALIASES]
+
+hard_swish, swish = FUNCTIONS["hard_silu"], FUNCTIONS["silu"]
+
+
+def output_shape(activation: Activation, shape: Shape) -> Shape:
+    """Shape of an activation's outputs for inputs of a shape whose first axis is the batch."""
+    if type(activation) in LAYERS.values() or (activation in FUNCTIONS.values() and activation is not glu):
+        return shape
+    with Recorder(rows=1, dtype=config.floatx()) as recorder:
+        found = activation(recorder.rows_input("x", shape[1:])).shape
+        recorder.forget()
+    return (*shape[:1], *found[1:])
 
 
 def get(identifier: Any) -> Activation:
@@ -171,9 +326,9 @@ def get(identifier: Any) -> Activation:
 
     Parameters
     ----------
-    identifier : str, callable or None
-        A name ("relu", "swish"); a function of one array, which is returned as it is; or None, for
-        which `linear` is returned.
+    identifier : str, callable, dict or None
+        A name ("relu", "swish"); a function of one array or a layer, which is returned as it is; the class of a layer
+        of `fastnn.layers.activations`; what `serialize` gave; or None, for which `linear` is returned.
 
     Raises
     ------
@@ -187,13 +342,19 @@ def get(identifier: Any) -> Activation:
     >>> from fastnn import activations
     >>> activations.get("swish") is activations.silu
     True
+    >>> activations.get({"class_name": "ReLU", "config": {"max_value": 2.0}})([1.0, 3.0])
+    array([1., 2.])
     >>> activations.get("rleu")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: activation: received 'rleu'; expected one of 'abs', 'cos', ...
+    ValueError: activation: received 'rleu'; expected one of 'abs', 'celu', ...
     """
     if identifier is None:
         return linear
+    if isinstance(identifier, dict):
+        return from_config(identifier)
+    if isinstance(identifier, type) and identifier in LAYERS.values():
+        return identifier()
     if callable(identifier):
         return identifier
     name = ALIASES.get(identifier, identifier) if isinstance(identifier, str) else None
@@ -204,44 +365,69 @@ def get(identifier: Any) -> Activation:
     return FUNCTIONS[name]
 
 
-def serialize(activation: Activation) -> str:
-    """Return the name of an activation, which `get` and `deserialize` turn back into it.
+def from_config(config: dict[str, Any]) -> Activation:
+    """The activation of ``{"class_name": ..., "config": ...}``, of a layer or of a function by its name."""
+    name, inner = config.get("class_name"), config.get("config")
+    if name in ("function", "builtin_function_or_method") and isinstance(inner, str):
+        return get(inner)
+    known = LAYERS | registered(object)
+    if not isinstance(name, str) or name not in known:
+        raise unknown("class_name of an activation", name, {*known, "function"})
+    made = known[name].from_config({} if inner is None else inner)
+    if not callable(made):
+        raise invalid("activation", show(made), "something that can be called", "register another class", TypeError)
+    return made
+
+
+def serialize(activation: Activation) -> str | dict[str, Any]:
+    """Return what `get` and `deserialize` turn back into an activation.
 
     Parameters
     ----------
     activation : callable
-        A function of this module.
+        A function of this module, a registered one, or a layer.
+
+    Returns
+    -------
+    str or dict
+        The name of a function; ``{"class_name": ..., "config": ...}`` of a layer or another object whose class is
+        registered.
 
     Raises
     ------
     ValueError
-        For any other function.
+        For anything else.
 
     Examples
     --------
-    >>> from fastnn import activations
+    >>> from fastnn import activations, layers
     >>> activations.serialize(activations.relu)
     'relu'
+    >>> activations.serialize(layers.ELU(name="e"))["class_name"]
+    'ELU'
     """
     for name, function in FUNCTIONS.items():
         if activation is function or activation is PUBLIC.get(name):
             return name
     if activation in registered_functions().values():
         return name_of(activation)
+    cls = type(activation)
+    if cls in LAYERS.values() or cls in registered(object).values():
+        return {"class_name": name_of(cls), "config": activation.get_config()}  # type: ignore[attr-defined]
     raise invalid(
         "activation",
         show(activation),
-        "a function of fastnn.activations, or one that is registered",
+        "a function of fastnn.activations, a layer, or what is registered",
         "register your own with fastnn.saving.register_keras_serializable()",
     )
 
 
 def deserialize(config: Any, custom_objects: dict[str, Activation] | None = None) -> Activation:
-    """Return the activation of a serialized name.
+    """Return the activation that `serialize` described.
 
     Parameters
     ----------
-    config : str
+    config : str or dict
         What `serialize` gave.
     custom_objects : dict of str to callable, optional
         Further names; they come first.
@@ -259,6 +445,8 @@ def deserialize(config: Any, custom_objects: dict[str, Activation] | None = None
     """
     if not isinstance(custom_objects, (dict, type(None))):
         raise invalid("custom_objects", show(custom_objects), "a dict", "pass functions by name", TypeError)
-    if custom_objects and isinstance(config, str) and config in custom_objects:
-        return custom_objects[config]
+    function = isinstance(config, dict) and config.get("class_name") == "function"
+    name = config.get("config") if function else config
+    if custom_objects and isinstance(name, str) and name in custom_objects:
+        return custom_objects[name]
     return get(config)

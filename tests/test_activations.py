@@ -34,6 +34,19 @@ LITERAL = {
     "cos": math.cos,
     "step": lambda x: 1.0 if x >= 0 else 0.0,
     "linear": lambda x: x,
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
+    "celu": lambda x: max(x, 0.0) + math.exp(min(x, 0.0)) - 1,
+    "softsign": lambda x: x / (1 + abs(x)),
+    "squareplus": lambda x: (x + math.sqrt(x * x + 4)) / 2,
+    "mish": lambda x: x * math.tanh(math.log(1 + math.exp(x))),
+    "log_sigmoid": lambda x: -math.log(math.exp(-x) + 1),
+    "hard_sigmoid": lambda x: 0.0 if x <= -3 else 1.0 if x >= 3 else x / 6 + 0.5,
+    "hard_silu": lambda x: x * min(max(0.0, x + 3), 6.0) / 6,
+    "sparse_sigmoid": lambda x: 0.0 if x <= -1 else 1.0 if x >= 1 else (x + 1) / 2,
+    "sparse_plus": lambda x: 0.0 if x <= -1 else x if x >= 1 else (x + 1) ** 2 / 4,
+    "tanh_shrink": lambda x: x - math.tanh(x),
+    "hard_shrink": lambda x: x if abs(x) > 0.5 else 0.0,
+    "soft_shrink": lambda x: x - 0.5 if x > 0.5 else x + 0.5 if x < -0.5 else 0.0,
 }
 
 # Limits at minus and plus infinity, with the sign of zero left open.
@@ -53,6 +66,20 @@ LIMITS = {
     "hard_tanh": (-1.0, 1.0),
     "absolute": (math.inf, math.inf),
     "step": (0.0, 1.0),
+    "relu6": (0.0, 6.0),
+    "celu": (-1.0, math.inf),
+    "softsign": (-1.0, 1.0),
+    "squareplus": (0.0, math.inf),
+    "mish": (0.0, math.inf),
+    "log_sigmoid": (-math.inf, 0.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "hard_silu": (0.0, math.inf),
+    "sparse_sigmoid": (0.0, 1.0),
+    "sparse_plus": (0.0, math.inf),
+    "tanh_shrink": (-math.inf, math.inf),
+    "hard_shrink": (-math.inf, math.inf),
+    "soft_shrink": (-math.inf, math.inf),
+    "threshold": (0.0, math.inf),
 }
 
 
@@ -123,6 +150,26 @@ def test_values_worked_out_by_hand():
         (activations.step(x), [0, 0, 1, 1, 1]),
         (activations.step(x, 5.0), [0, 0, 0, 1, 1]),
         (activations.linear(x), x),
+        (activations.relu6(x), [0, 0, 0, 5, 6]),
+        (activations.celu([-2 * math.log(2), 0.0, 1.0], 2.0), [-1, 0, 1]),
+        (activations.softsign(x), [-10 / 11, -5 / 6, 0, 5 / 6, 10 / 11]),
+        (activations.squareplus([-1.5, 0.0, 1.5]), [0.5, 1, 2]),
+        (activations.squareplus([-3.0, 0.0, 4.0], 0), [0, 0, 4]),
+        (activations.mish([math.log(math.sqrt(3) - 1)]), [math.log(math.sqrt(3) - 1) / 2]),
+        (activations.log_sigmoid([-math.log(3), 0.0]), [-math.log(4), -math.log(2)]),
+        (activations.hard_sigmoid(x / 2), [0, 1 / 12, 0.5, 11 / 12, 1]),
+        (activations.hard_silu([-4, -3, -1.5, 0, 1.5, 3, 4]), [0, 0, -0.375, 0, 1.125, 3, 4]),
+        (activations.sparse_sigmoid([-2, -1, -0.5, 0, 1, 2]), [0, 0, 0.25, 0.5, 1, 1]),
+        (activations.sparse_plus([-2, -1, -0.5, 0, 1, 2]), [0, 0, 0.0625, 0.25, 1, 2]),
+        (activations.tanh_shrink([math.log(3) / 2]), [math.log(3) / 2 - 0.5]),
+        (activations.hard_shrink([-0.75, -0.5, 0.5, 0.75]), [-0.75, 0, 0, 0.75]),
+        (activations.hard_shrink(x, 5), [-10, 0, 0, 0, 10]),
+        (activations.soft_shrink([-0.75, -0.5, 0.5, 0.75]), [-0.25, 0, 0, 0.25]),
+        (activations.soft_shrink(x, 5), [-5, 0, 0, 0, 5]),
+        (activations.threshold(x, 5.0, 20.0), [20, 20, 20, 20, 10]),
+        (activations.glu([1.0, 2.0, -math.log(3), math.log(3)]), [0.25, 1.5]),
+        (activations.sparsemax([0.5, 1.0, 0.0, -3.0]), [0.25, 0.75, 0, 0]),
+        (activations.log_softmax(np.log([1.0, 2.0, 5.0])), np.log([0.125, 0.25, 0.625])),
     ):
         np.testing.assert_allclose(got, want, rtol=4e-16, atol=2e-16)
 
@@ -130,8 +177,8 @@ def test_values_worked_out_by_hand():
 def test_softmax():
     got = activations.softmax(np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]]))
     np.testing.assert_allclose(got, [[0.125, 0.25, 0.625], [0.375, 0.375, 0.25]], rtol=1e-15)
-    with pytest.raises(ValueError, match="axis: received 0"):
-        activations.softmax(np.zeros((2, 3)), axis=0)
+    got = activations.softmax(np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 15.0]]), axis=0)
+    np.testing.assert_allclose(got, [[0.25, 0.4, 0.25], [0.75, 0.6, 0.75]], rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -163,9 +210,35 @@ def test_nan_stays_and_infinities_give_the_limit(name):
 @pytest.mark.parametrize("name", [n for n in ROWS if n not in ("cosine", "relu_general")])
 def test_slopes_at_infinity_are_the_limits(name):
     infinite, far = np.array([-np.inf, np.inf]), np.array([-900.0, 900.0])
+    if name in ("softsign", "squareplus"):  # no exponential takes them there
+        np.testing.assert_allclose(slope(name, infinite), slope(name, far), rtol=3e-6, atol=2e-6)
+        infinite = far = infinite
     if name == "exponential":  # its slope is its value
         infinite = far = np.array([-np.inf])
     np.testing.assert_allclose(slope(name, infinite), slope(name, far), rtol=1e-15)
+
+
+FARTHEST = [1e38, 3.4028234e38, 1e30, 1e19, 2e38, 1e-38, 1e-42, 1e-45, 0.0, math.inf]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", [n for n in ROWS if n != "cosine"])  # its arguments beyond 2^20 are taken as 0
+def test_the_farthest_and_the_smallest_floats(name, isa):
+    """Value and gradient are those of float64, where float32 holds them."""
+    x = np.array([*FARTHEST, *(-f for f in FARTHEST)], np.float32).astype(np.float64)
+    attrs = OPS[name].example(np.random.default_rng(0), 1, 1)[1]
+    kept = x if keeps(name, **attrs) == "input" else reference(OPS[name], (x,), attrs)[0]
+    with np.errstate(over="ignore"):
+        kept = kept.astype(np.float32)
+    for row, args in ((OPS[name], (x,)), (OPS[f"{name}_grad"], (np.ones_like(x), kept))):
+        (got,), (want,) = kernel(row, args, attrs, isa), reference(row, args, attrs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            (bound,), rounded = bounds(row, args, attrs, [want]), want.astype(np.float32)
+            fits = (got == rounded) | (np.abs(got - want) <= bound)
+        if row is OPS[name] or np.isfinite(kept).all():
+            assert not np.isnan(want).any()
+        assert (fits | np.isnan(want)).all(), (row.name, x[~fits], got[~fits], want[~fits])
+        assert (np.isnan(got) == np.isnan(want)).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -210,6 +283,16 @@ KINKS = [
     ("hard_tanh", {}, [(-1.0, -1.0, 0.0), (1.0, 1.0, 0.0)]),
     ("absolute", {}, [(0.0, 0.0, 0.0)]),
     ("step", {"theta": 1.0}, [(1.0, 1.0, 0.0)]),
+    ("relu6", {}, [(0.0, 0.0, 0.0), (6.0, 6.0, 0.0)]),
+    ("celu", {"alpha": 1.5}, [(0.0, 0.0, 1.0)]),
+    ("squareplus", {"b": 0.0}, [(0.0, 0.0, 0.0)]),
+    ("hard_sigmoid", {}, [(-3.0, 0.0, 0.0), (3.0, 1.0, 0.0)]),
+    ("hard_silu", {}, [(-3.0, 0.0, 0.0), (3.0, 3.0, 1.0)]),
+    ("sparse_sigmoid", {}, [(-1.0, 0.0, 0.0), (1.0, 1.0, 0.0)]),
+    ("sparse_plus", {}, [(-1.0, 0.0, 0.0), (1.0, 1.0, 1.0)]),
+    ("hard_shrink", {"threshold": 0.75}, [(-0.75, 0.0, 0.0), (0.75, 0.0, 0.0)]),
+    ("soft_shrink", {"threshold": 0.75}, [(-0.75, 0.0, 0.0), (0.75, 0.0, 0.0)]),
+    ("threshold", {"threshold": 0.5, "default_value": -1.0}, [(0.5, -1.0, 0.0)]),
 ]
 
 
@@ -241,6 +324,9 @@ def test_values_and_slopes_at_kinks(name, attrs, kinks):
         ("relu_general", {}),
         ("relu_general", {"max_value": 6.0}),
         ("relu_general", {"negative_slope": -0.5, "threshold": -1.0}),
+        ("celu", {"alpha": 0.3}),
+        ("squareplus", {"b": 0.01}),
+        ("hard_shrink", {"threshold": -1.0}),
     ],
 )
 def test_gradients_are_central_differences(name, attrs):
@@ -256,9 +342,32 @@ def test_gradients_are_central_differences(name, attrs):
 
 def test_the_output_is_kept_where_it_tells_the_slope():
     """Only then can the activation be fused into the step before it."""
-    for name in ("relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "exponential", "hard_tanh", "step"):
+    for name in (
+        "relu6",
+        "celu",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "sigmoid",
+        "tanh",
+        "exponential",
+        "hard_tanh",
+        "step",
+    ):
         assert keeps(name) == "output"
-    for name in ("relu_general", "softplus", "silu", "gelu", "gelu_tanh", "absolute", "cosine"):
+    for name in (
+        "mish",
+        "softsign",
+        "hard_sigmoid",
+        "relu_general",
+        "softplus",
+        "silu",
+        "gelu",
+        "gelu_tanh",
+        "absolute",
+        "cosine",
+    ):
         assert keeps(name) == "input"
     assert keeps("leaky_relu", negative_slope=0.0) == "output"
     assert keeps("leaky_relu", negative_slope=-0.5) == "input"
@@ -277,8 +386,9 @@ def recorded(function, *args, **options):
 
 def test_every_activation_of_the_table_is_exported_and_no_helper_is():
     assert {row.op.name for row in PUBLIC.values()} == set(ROWS) - {"relu_general", "gelu_tanh"}
-    assert set(activations.FUNCTIONS) == {*PUBLIC, "linear", "softmax"}
-    assert set(activations.__all__) == {*activations.FUNCTIONS, "get", "serialize", "deserialize"}
+    assert set(activations.FUNCTIONS) == {*PUBLIC, "linear", "softmax", "log_softmax", "sparsemax", "glu"}
+    named = {*activations.FUNCTIONS, *activations.ALIASES}
+    assert set(activations.__all__) == {*named, "get", "serialize", "deserialize"}
     for name in ("relu_general", "gelu_tanh", "absolute", "cosine", "relu_grad", "front"):
         with pytest.raises(ValueError, match="activation: received"):
             activations.get(name)
@@ -296,7 +406,8 @@ def test_names_go_round(name):
 
 def test_get():
     assert activations.get(None) is activations.linear
-    assert activations.get("swish") is activations.silu
+    assert activations.get("swish") is activations.swish is activations.silu
+    assert activations.get("hard_swish") is activations.hard_swish is activations.hard_silu
     assert activations.get(len) is len
     assert activations.serialize(ops.tanh) == "tanh"
     assert activations.deserialize("mine", {"mine": len}) is len

@@ -84,6 +84,14 @@ def main() -> None:
         0.65**2,
         5,
     )
+    fit(
+        "tanh_shrink: (1 - tanh(a) / a) / a^2 in z = a^2, relative to a - tanh(a)",
+        lambda z: (1 - tanh(z)) / z,
+        lambda z: z / (1 - tanh(z)),
+        0,
+        0.65**2,
+        6,
+    )
     fit("erf: erf(a) / a - 1 in z = a^2, relative to erf", lambda z: erf(z) - 1, lambda z: 1 / erf(z), 0, 0.9**2, 6)
     fit(
         "erf: -log(erfc(a)), in terms of erf",

@@ -139,6 +139,7 @@ NAMES: dict[str, str | None] = {
             "keras.backend": {
                 "dot": "fastnn.ops.matmul",
                 "get_value": "fastnn.compat.keras.get_value",
+                "hard_sigmoid": None,  # 0.2 x + 0.5 there, x / 6 + 0.5 in keras.activations
                 "pow": "fastnn.ops.power",
                 "set_value": "fastnn.compat.keras.set_value",
             },
@@ -151,7 +152,8 @@ NAMES: dict[str, str | None] = {
             "keras.backend keras.ops": {
                 "binary_crossentropy dropout gather in_top_k": None,
                 "relu": "fastnn.activations.relu",
-                "softmax": "fastnn.activations.softmax",
+                **{name: f"fastnn.activations.{name}" for name in fastnn.activations.ALONG},
+                **{name: f"fastnn.activations.{name}" for name in ("hard_swish", "swish", "threshold")},
             },
             "keras.backend keras.utils": {"clear_session": "fastnn.layers.base.reset_names"},
             "keras.backend keras.ops keras.metrics": {

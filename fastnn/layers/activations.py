@@ -1,6 +1,5 @@
 """Activations as layers, those with options or weights of their own."""
 
-import math
 from typing import Any
 
 from .. import activations, constraints, initializers, ops, regularizers
@@ -139,17 +138,11 @@ class Softmax(Layer):
 
     def call(self, x: Any) -> Any:
         n = len(x.shape)
-        axes = [i % n if -n <= i < n else 0 for i in (self.axis if isinstance(self.axis, tuple) else (self.axis,))]
-        if axes == [n - 1]:  # also of a lone vector
-            return activations.softmax(x)
-        if 0 in axes or len(set(axes)) < len(axes):
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        if n > 1 and any(i % n == 0 or not -n <= i < n for i in axes):
             expected, fix = f"different axes of an input of {n}, without that of the batch (0)", "choose others"
             raise invalid("axis", show(self.axis), expected, fix)
-        order = [*(i for i in range(n) if i not in axes), *axes]
-        last = ops.transpose(x, order)
-        joined = ops.reshape(last, (-1, *last.shape[1 : n - len(axes)], math.prod(last.shape[n - len(axes) :])))
-        result = ops.reshape(ops.softmax(joined), (-1, *last.shape[1:]))
-        return ops.transpose(result, [order.index(i) for i in range(n)])
+        return activations.softmax(x, self.axis)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis}
@@ -223,3 +216,6 @@ class PReLU(Layer):
             "alpha_constraint": self.alpha_constraint,
             "shared_axes": self.shared_axes,
         }
+
+
+activations.LAYERS |= {cls.__name__: cls for cls in (ELU, LeakyReLU, PReLU, ReLU, Softmax)}

@@ -174,7 +174,7 @@ class Dense(Layer):
         return self.activation(ops.dense(x, self.kernel, self.bias))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (*input_shape[:-1], self.units)
+        return activations.output_shape(self.activation, (*input_shape[:-1], self.units))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_array
-from .activations import draw_normal, with_attributes
+from .activation import draw_normal, with_attributes
 from .layout import elements
 from .table import EPSILON, TINY, find_recorder, op, together
 

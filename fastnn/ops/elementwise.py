@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from .activations import absolute, cosine, draw_normal, elementwise, exponential, sine_bound, with_attributes
+from .activation import draw_normal, with_attributes
+from .activations import absolute, cosine, elementwise, exponential, sine_bound
 from .arithmetic import (
     add,
     divide,
