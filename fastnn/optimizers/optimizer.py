@@ -389,7 +389,9 @@ class Optimizer(Configurable):
                             ops.assign(w, value)
                     if variable.constraint is not None:
                         w = recorder.variable(variable)
-                        ops.assign(w, ops.copy(constrained(variable, w)))  # a copy: it may read other elements of w
+                        value = constrained(variable, w)
+                        if value is not w:
+                            ops.assign(w, value)
 
     def _gather(self, recorder: Recorder, gradient: Symbolic, variable: Variable, gather_only: bool) -> Any:
         """Add a gradient to those of the steps before; what the variable then changes by."""
