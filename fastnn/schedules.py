@@ -46,14 +46,14 @@ def powers(base: float, first: int, count: int) -> np.ndarray:
     return result
 
 
-def cosine(turns: float) -> float:
+def _cosine(turns: float) -> float:
     """``cos(pi * turns)`` for `turns` from 0 to 1, by sums and products only, so that it is the same everywhere.
 
     Taylor's series on [0, pi/4], of which the first term left out is below 1e-19, and the symmetries of cosine. Each
     step of Horner's rule halves the rounding before it at least: the absolute error is below ``4 * 2**-53``.
     """
     if turns > 0.5:
-        return -cosine(1 - turns)
+        return -_cosine(1 - turns)
     near = turns <= 0.25
     y = math.pi * (turns if near else 0.5 - turns)  # else sin(pi * (1 / 2 - turns))
     total = 1.0
@@ -185,17 +185,17 @@ class InverseTimeDecay(_Decay):
         return float(self.initial_learning_rate) / (1 + float(self.decay_rate) * self.decays(step))
 
 
-def taken(step: Any) -> float:
+def _taken(step: Any) -> float:
     """The number of steps taken, at least 0."""
     return check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
 
 
-def rate(argument: str, value: Any) -> float:
+def _rate(argument: str, value: Any) -> float:
     """A learning rate."""
     return check_number(argument, value, 0, "a finite number of at least 0", "pass for example 0.1")
 
 
-def step_count(argument: str, value: Any) -> Any:
+def _step_count(argument: str, value: Any) -> Any:
     """A positive number of steps, as it is."""
     check_number(argument, value, sys.float_info.min, "a positive finite number", "pass a number of steps")
     return value
@@ -232,11 +232,11 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if any(low >= high for low, high in itertools.pairwise(self.boundaries)):
             raise invalid("boundaries", show(self.boundaries), "increasing numbers", "sort them, each one once")
         for value in self.values:
-            rate("values", value)
+            _rate("values", value)
         self.name = check_name("name", name) or "PiecewiseConstant"
 
     def __call__(self, step: int) -> float:
-        passed = sum(taken(step) > boundary for boundary in self.boundaries)
+        passed = sum(_taken(step) > boundary for boundary in self.boundaries)
         return float(self.values[passed])
 
     def get_config(self) -> dict[str, Any]:
@@ -275,15 +275,15 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ):
-        self.initial_learning_rate = rate("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = step_count("decay_steps", decay_steps)
-        self.end_learning_rate = rate("end_learning_rate", end_learning_rate)
+        self.initial_learning_rate = _rate("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = _step_count("decay_steps", decay_steps)
+        self.end_learning_rate = _rate("end_learning_rate", end_learning_rate)
         check_number("power", power, sys.float_info.min, "a positive finite number", "pass for example 1.0")
         self.power, self.cycle = power, check_flag("cycle", cycle)
         self.name = check_name("name", name) or "PolynomialDecay"
 
     def __call__(self, step: int) -> float:
-        done, steps = taken(step), float(self.decay_steps)
+        done, steps = _taken(step), float(self.decay_steps)
         if self.cycle:
             steps *= max(math.ceil(done / steps), 1)
         left = 1 - min(done, steps) / steps
@@ -329,21 +329,21 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ):
-        self.initial_learning_rate = rate("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = step_count("decay_steps", decay_steps)
+        self.initial_learning_rate = _rate("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = _step_count("decay_steps", decay_steps)
         self.alpha = check_number("alpha", alpha, 0, "a finite number of at least 0", "pass for example 0.1")
-        self.warmup_target = None if warmup_target is None else rate("warmup_target", warmup_target)
+        self.warmup_target = None if warmup_target is None else _rate("warmup_target", warmup_target)
         expected, fix = "an integer of at least 0", "pass a number of steps"
         self.warmup_steps = check_integer("warmup_steps", warmup_steps, 0, expected, fix, 2**62)
         self.name = check_name("name", name) or "CosineDecay"
 
     def __call__(self, step: int) -> float:
-        done, start = taken(step), self.initial_learning_rate
+        done, start = _taken(step), self.initial_learning_rate
         if self.warmup_target is not None:
             if done < self.warmup_steps:
                 return (self.warmup_target - start) * (done / self.warmup_steps) + start
             done, start = done - self.warmup_steps, self.warmup_target
-        fall = 0.5 * (1 + cosine(min(done / float(self.decay_steps), 1.0)))
+        fall = 0.5 * (1 + _cosine(min(done / float(self.decay_steps), 1.0)))
         return start * ((1 - self.alpha) * fall + self.alpha)
 
     def get_config(self) -> dict[str, Any]:
@@ -383,21 +383,21 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ):
-        self.initial_learning_rate = rate("initial_learning_rate", initial_learning_rate)
-        self.first_decay_steps = step_count("first_decay_steps", first_decay_steps)
+        self.initial_learning_rate = _rate("initial_learning_rate", initial_learning_rate)
+        self.first_decay_steps = _step_count("first_decay_steps", first_decay_steps)
         self.t_mul = check_number("t_mul", t_mul, 1, "a finite number of at least 1", "pass for example 2.0")
         self.m_mul = check_number("m_mul", m_mul, sys.float_info.min, "a positive number", "pass for example 1.0")
         self.alpha = check_number("alpha", alpha, 0, "a finite number of at least 0", "pass for example 0.1")
         self.name = check_name("name", name) or "SGDRDecay"
 
     def __call__(self, step: int) -> float:
-        done, length, rounds = taken(step) / float(self.first_decay_steps), 1.0, 0
+        done, length, rounds = _taken(step) / float(self.first_decay_steps), 1.0, 0
         if self.t_mul == 1:
             rounds = math.floor(done)
             done -= rounds
         while done >= length:
             done, length, rounds = done - length, length * self.t_mul, rounds + 1
-        fall = 0.5 * power(self.m_mul, rounds) * (1 + cosine(done / length))
+        fall = 0.5 * power(self.m_mul, rounds) * (1 + _cosine(done / length))
         return self.initial_learning_rate * ((1 - self.alpha) * fall + self.alpha)
 
     def get_config(self) -> dict[str, Any]:
@@ -438,7 +438,7 @@ class OneCycle(LearningRateSchedule):
         final_div_factor: float = 1e4,
         name: str = "OneCycle",
     ):
-        self.max_learning_rate = rate("max_learning_rate", max_learning_rate)
+        self.max_learning_rate = _rate("max_learning_rate", max_learning_rate)
         expected, fix = "an integer of at least 2", "pass the number of steps of the whole training"
         self.total_steps = check_integer("total_steps", total_steps, 2, expected, fix, 2**62)
         self.pct_start = check_number("pct_start", pct_start, 0, "a number from 0 to 1", "pass for example 0.3", 1)
@@ -449,14 +449,14 @@ class OneCycle(LearningRateSchedule):
 
     def __call__(self, step: int) -> float:
         last, top = self.total_steps - 1.0, float(self.pct_start * self.total_steps) - 1
-        done = min(taken(step), last)
+        done = min(_taken(step), last)
         first = self.max_learning_rate / self.div_factor
         if done <= top:
             start, end, part = first, self.max_learning_rate, done / top if top else 1.0
         else:
             start, end = self.max_learning_rate, first / self.final_div_factor
             part = (done - top) / (last - top)
-        return end + (start - end) / 2 * (1 + cosine(part))
+        return end + (start - end) / 2 * (1 + _cosine(part))
 
     def get_config(self) -> dict[str, Any]:
         names = "max_learning_rate", "total_steps", "pct_start", "div_factor", "final_div_factor", "name"

@@ -319,8 +319,8 @@ def test_cosine():
     mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(40):
         for turns in [*np.linspace(0, 1, 1001).tolist(), 1e-300, math.nextafter(0.25, 1), math.nextafter(1, 0)]:
-            assert abs(schedules.cosine(turns) - mpmath.cos(mpmath.pi * mpmath.mpf(turns))) <= 4 * 2**-53
-    assert (schedules.cosine(0.0), schedules.cosine(0.5), schedules.cosine(1.0)) == (1.0, 0.0, -1.0)
+            assert abs(schedules._cosine(turns) - mpmath.cos(mpmath.pi * mpmath.mpf(turns))) <= 4 * 2**-53
+    assert (schedules._cosine(0.0), schedules._cosine(0.5), schedules._cosine(1.0)) == (1.0, 0.0, -1.0)
 
 
 def test_one_cycle_against_pytorch():

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .. import old_spellings, schedules
+from .. import old_spellings
+from .. import schedules as schedules
 from ..registry import make, spellings
 from ..registry import serialize as serialized
 from .adagrad import Adadelta, Adagrad
@@ -28,7 +29,6 @@ __all__ = [
     "Rprop",
     "deserialize",
     "get",
-    "schedules",
     "serialize",
 ]
 

@@ -370,7 +370,10 @@ class Optimizer(Configurable):
 
     def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]], gather_only: bool = False) -> None:
         """Write the update steps of a training step, or of one that only gathers gradients for a later one."""
-        sizes = {name: numbers.shape[1] for name, numbers in self.step_inputs(1, gather_only).items()}
+        sizes = {} if gather_only else {RATE: self.scalar_count}
+        sizes |= {DECAY: 1} if self.weight_decay and not gather_only else {}
+        sizes |= {AVERAGING: 1} if self.use_ema else {}
+        sizes |= {OVERWRITING: 1} if self.use_ema and self.ema_overwrite_frequency else {}
         inputs = {name: recorder.step_input(name, size) for name, size in sizes.items()}
         variables = [variable for _, variable in gradients]
         with self._no_slots_on_error(), recorder.updating():
