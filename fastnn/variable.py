@@ -87,10 +87,8 @@ class Variable(Operators):
         value, dtype = check_array("value", value), config.floatx() if dtype is None else dtype
         if not is_one_of(dtype, DTYPES):
             raise unknown("dtype", dtype, DTYPES)
-        if constraint is not None and not (callable(constraint) and not isinstance(constraint, type)):
-            fix = "pass for example fastnn.constraints.NonNeg()"
-            raise invalid("constraint", show(constraint), "a function of an array", fix, TypeError)
-        self._constraint = constraint
+        self.constraints_set = 0  # how often, so that programs made before know that they are old
+        self.constraint = constraint
         self.trainable, self.name = check_flag("trainable", trainable), check_name("name", name) or "variable"
         self._value = aligned_empty(value.shape, dtype)
         self._value[...] = check_array("value", value, dtype)
@@ -105,6 +103,13 @@ class Variable(Operators):
     def constraint(self) -> Callable[[Any], Any] | None:
         """What updates end with; None for nothing."""
         return self._constraint
+
+    @constraint.setter
+    def constraint(self, constraint: Callable[[Any], Any] | None) -> None:
+        if constraint is not None and (not callable(constraint) or isinstance(constraint, type)):
+            fix = "pass for example fastnn.constraints.NonNeg()"
+            raise invalid("constraint", show(constraint), "a function of an array", fix, TypeError)
+        self._constraint, self.constraints_set = constraint, self.constraints_set + 1
 
     @property
     def recorder(self) -> Any:

@@ -239,6 +239,20 @@ def test_only_weights_that_learn_are_constrained():
     np.testing.assert_array_equal(model.get_weights()[2], before[2])
 
 
+def test_a_constraint_may_be_set_later():
+    model = network(None, None)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, LABELS, verbose=0)
+    kernel = model.layers[0].kernel
+    assert kernel.numpy().min() < 0
+    kernel.constraint = NonNeg()
+    model.fit(X, LABELS, verbose=0)
+    assert kernel.numpy().min() == 0
+    kernel.constraint = None
+    model.fit(X, LABELS, epochs=3, verbose=0)
+    assert kernel.numpy().min() < 0
+
+
 def test_a_step_that_is_not_finite_leaves_weights_as_they_are():
     model = network(UnitNorm(), UnitNorm())
     model.compile("sgd", "sparse_categorical_crossentropy")

@@ -211,9 +211,9 @@ class PReLU(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "alpha_initializer": self.alpha_initializer,
-            "alpha_regularizer": self.alpha_regularizer,
-            "alpha_constraint": self.alpha_constraint,
+            "alpha_initializer": self._described("alpha_initializer"),
+            "alpha_regularizer": self._described("alpha_regularizer"),
+            "alpha_constraint": self._described("alpha_constraint"),
             "shared_axes": self.shared_axes,
         }
 

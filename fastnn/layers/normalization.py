@@ -79,12 +79,12 @@ class Standardizing(Layer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
-            "beta_initializer": self.beta_initializer,
-            "gamma_initializer": self.gamma_initializer,
-            "beta_regularizer": self.beta_regularizer,
-            "gamma_regularizer": self.gamma_regularizer,
-            "beta_constraint": self.beta_constraint,
-            "gamma_constraint": self.gamma_constraint,
+            "beta_initializer": self._described("beta_initializer"),
+            "gamma_initializer": self._described("gamma_initializer"),
+            "beta_regularizer": self._described("beta_regularizer"),
+            "gamma_regularizer": self._described("gamma_regularizer"),
+            "beta_constraint": self._described("beta_constraint"),
+            "gamma_constraint": self._described("gamma_constraint"),
         }
 
 
@@ -189,8 +189,8 @@ class BatchNormalization(Standardizing):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "momentum": self.momentum,
-            "moving_mean_initializer": self.moving_mean_initializer,
-            "moving_variance_initializer": self.moving_variance_initializer,
+            "moving_mean_initializer": self._described("moving_mean_initializer"),
+            "moving_variance_initializer": self._described("moving_variance_initializer"),
         }
 
 

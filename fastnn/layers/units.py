@@ -168,10 +168,10 @@ class RBF(Layer):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "units": self.units,
-            "centres_initializer": self.centres_initializer,
-            "widths_initializer": self.widths_initializer,
-            "centres_regularizer": self.centres_regularizer,
-            "widths_regularizer": self.widths_regularizer,
-            "centres_constraint": self.centres_constraint,
-            "widths_constraint": self.widths_constraint,
+            "centres_initializer": self._described("centres_initializer"),
+            "widths_initializer": self._described("widths_initializer"),
+            "centres_regularizer": self._described("centres_regularizer"),
+            "widths_regularizer": self._described("widths_regularizer"),
+            "centres_constraint": self._described("centres_constraint"),
+            "widths_constraint": self._described("widths_constraint"),
         }
