@@ -88,6 +88,7 @@ FUNCTIONS = {
     "callbacks.ProgbarLogger": {},
     "callbacks.ReduceLROnPlateau": {"monitor": "loss"},
     "datasets.concrete.load_data": {},
+    "ensembles.mc_dropout": {"model": MODELS["model"](), "x": X, "samples": 2, "seed": 1},
     **{f"initializers.{made.__name__}": {} for made in initializers.NAMES.values()},
     "initializers.Initializer": {},
     "initializers.compute_fans": {"shape": (3, 2)},

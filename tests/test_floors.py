@@ -31,7 +31,7 @@ FLOORS = [
         "regularizers",
         "gradients",
     ],
-    ["models", "callbacks", "checks", "plotting", "datasets", "pydataset", "saving", "utils"],
+    ["models", "callbacks", "checks", "ensembles", "plotting", "datasets", "pydataset", "saving", "utils"],
     ["__init__"],
     ["compat"],
 ]
