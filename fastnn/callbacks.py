@@ -768,6 +768,8 @@ def _values(logs: Logs) -> list[str]:
 
 def _short(value: Any) -> str:
     """Four decimals, or four significant ones where that would lose a small number."""
+    if isinstance(value, np.ndarray):  # of a metric with a value for each class or threshold
+        return f"[{' '.join(map(_short, value.ravel().tolist()))}]" if value.size <= 12 else f"{value.shape}"
     return f"{value:.4f}" if value == 0 or abs(value) > 1e-3 else f"{value:.4e}"
 
 

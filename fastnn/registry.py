@@ -84,6 +84,21 @@ def serialize(argument: str, made: Any) -> Any:
     raise invalid(argument, show(made), expected, f"{fix}.register_keras_serializable()")
 
 
+def deserialize(config: Any, custom_objects: dict[str, Any] | None, get: Callable[[Any], Any]) -> Any:
+    """The object of a configuration or a name, looked for among `custom_objects` first; `get` knows all others."""
+    if not isinstance(custom_objects, (dict, type(None))):
+        fix = "pass classes and functions by name"
+        raise invalid("custom_objects", show(custom_objects), "a dict", fix, TypeError)
+    name = config.get("class_name") if isinstance(config, dict) else config
+    if not custom_objects or not isinstance(name, str) or name not in custom_objects:
+        return get(config)
+    made = custom_objects[name]
+    if not isinstance(made, type):
+        return made
+    arguments = config.get("config") if isinstance(config, dict) else None
+    return made.from_config(arguments or {}) if hasattr(made, "from_config") else made(**(arguments or {}))
+
+
 def snake_case(name: str) -> str:
     """``HeNormal`` as ``he_normal``."""
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

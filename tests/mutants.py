@@ -43,7 +43,7 @@ class Mutant:
         return path.stem if path.match("csrc/vec/*.h") and path.stem != "common" else None
 
 
-PROGRAM, OPTIMIZERS = "csrc/program.c", "fastnn/optimizers.py"
+PROGRAM, OPTIMIZERS = "csrc/program.c", "fastnn/optimizers/adam.py"
 EXECUTE, PLAN, SWEEPS = "fastnn/execute.py", "fastnn/plan.py", "fastnn/sweeps.py"
 GEMM, REDUCE, LOSSES, DATA, RANDOM, UNITS, UPDATES, NORM = (
     f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "units", "updates", "norm")

@@ -277,7 +277,7 @@ def test_own_losses_and_metrics_are_written_with_ops():
     def log_distance(y_true, y_pred):
         return ops.log1p(ops.abs(y_pred - y_true))
 
-    model = linear(0.1, loss=quartic, metrics=[log_distance, metrics.MeanMetric(log_distance, name="other")])
+    model = linear(0.1, loss=quartic, metrics=[log_distance, metrics.MeanMetricWrapper(log_distance, name="other")])
     error = outputs(model) - TARGETS
     w, b = (v.astype(np.float64) for v in model.get_weights())
     history = model.fit(X, TARGETS, batch_size=22, shuffle=False, verbose=0).history

@@ -1,6 +1,7 @@
 """Initializers: distributions, fans, exact values, names and wrong calls."""
 
 import ast
+import hashlib
 import inspect
 import json
 import math
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from fastnn import config, initializers
-from fastnn.initializers import BLOCK, HALF_MASS, TRUNCATED_STDDEV, compute_fans, get
+from fastnn.initializers import compute_fans, get, matrices, scaling
+from fastnn.initializers import random as drawn
+from fastnn.initializers.random import BLOCK, HALF_MASS, TRUNCATED_STDDEV
 from fastnn.ops import normal
 from fastnn.ops.normal import normal_quantile
 from fastnn.ops.philox import random_bits
@@ -33,9 +36,14 @@ SEEDED = [
     "HeNormal",
     "LecunUniform",
     "LecunNormal",
+    "Orthogonal",
 ]
 NAMES = {
-    **{name: name for name in ["Zeros", "Ones", "Constant", *SEEDED]},
+    **{name: name for name in ["Zeros", "Ones", "Constant", "Identity", *SEEDED]},
+    "identity": "Identity",
+    "IdentityInitializer": "Identity",
+    "orthogonal": "Orthogonal",
+    "OrthogonalInitializer": "Orthogonal",
     "zeros": "Zeros",
     "ones": "Ones",
     "constant": "Constant",
@@ -148,8 +156,11 @@ def test_no_function_of_libm_reaches_a_weight():
         "erfc",
         "random",
         "linalg",
+        "matmul",
+        "dot",
+        "einsum",
     }
-    trees = [ast.parse(inspect.getsource(module)) for module in (initializers, normal)]
+    trees = [ast.parse(inspect.getsource(module)) for module in (drawn, matrices, scaling, normal)]
     used = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not used & libm
 
@@ -244,9 +255,7 @@ def test_normal_is_the_quantile_of_52_bits_and_a_half():
 @pytest.mark.parametrize("bits", [0, 0xFFFFFFFF])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_extreme_bits_stay_in_the_open_interval(monkeypatch, bits, dtype):
-    monkeypatch.setattr(
-        initializers, "random_bits", lambda rows, width, *_, **__: np.full((rows, width), bits, np.uint32)
-    )
+    monkeypatch.setattr(drawn, "random_bits", lambda rows, width, *_, **__: np.full((rows, width), bits, np.uint32))
     (normal,) = make("RandomNormal", stddev=1.0, seed=0)((1,), dtype)
     assert abs(normal) == pytest.approx(-NORMAL.inv_cdf(2.0**-53), rel=1e-6)
     assert abs(make("TruncatedNormal", stddev=1.0, seed=0)((1,), dtype)[0]) <= 2
@@ -289,12 +298,19 @@ GOLDEN = [
     ("HeNormal", 3, "8d48773f d1b02abf b1ed493f 96b793bf 30d2bb3f 44b0ec3d"),
     ("LecunUniform", 2**64 - 1, "77e002be f0db79bf ba2080bf f4ac0e3e a2237e3e 09ba2cbe"),
     ("LecunNormal", 2**64 - 1, "7510cebd 242372bf 0c7a7cbf 9cc0e03d 648b493e 523e08be"),
+    ("Orthogonal", 1, "b14e493f 51d8dfbe 4578dfbe 981c6c3d 2d5f413f 081c27bf"),
 ]
 
 
 @pytest.mark.parametrize("name, seed, expected", GOLDEN)
 def test_golden_values(name, seed, expected):
     assert make(name, seed=seed)((2, 3)).astype("<f4").tobytes().hex(" ", 4) == expected
+
+
+def test_golden_orthogonal_matrix():
+    """A larger one: its sums have many terms, whose order numerical libraries choose by the machine."""
+    values = make("Orthogonal", seed=7)((70, 50)).astype("<f4")
+    assert hashlib.sha256(values.tobytes()).hexdigest()[:32] == "ce99f3d073688c4bed403e63a2183ce4"
 
 
 # ---- seeds ----------------------------------------------------------------------------------------
@@ -335,11 +351,30 @@ FANS = [
     ((0,), 0, 0),
     ([3, 4], 3, 4),
 ]
+FANS_ALONG = [  # shape, axes of the inputs and the outputs, fans
+    ((512, 8, 64), [0], [1, 2], 512, 512),
+    ((512, 8, 64), (0, 1), (2,), 4096, 64),
+    ((512, 8, 64), [-3], range(-2, 0), 512, 512),
+    ((3, 4), [1], [0], 4, 3),
+]
 
 
 @pytest.mark.parametrize("shape, fan_in, fan_out", FANS)
 def test_fans(shape, fan_in, fan_out):
     assert compute_fans(shape) == (fan_in, fan_out)
+
+
+@pytest.mark.parametrize("shape, inputs, outputs, fan_in, fan_out", FANS_ALONG)
+def test_fans_along_given_axes(shape, inputs, outputs, fan_in, fan_out):
+    assert compute_fans(shape, inputs, outputs) == (fan_in, fan_out)
+
+
+@pytest.mark.parametrize("name, units", [("LecunUniform", 12), ("GlorotUniform", (12 + 35) / 2), ("HeUniform", 6)])
+def test_scale_by_given_axes(name, units):
+    limit = math.sqrt(3 / units)
+    weight = make(name, seed=8, input_axes=[1, 2], output_axes=[0, 3])((5, 3, 4, 7))
+    expected = make("RandomUniform", minval=-limit, maxval=limit, seed=8)((5, 3, 4, 7))
+    np.testing.assert_allclose(weight, expected, rtol=2e-7)
 
 
 @pytest.mark.parametrize("mode, n", [("fan_in", 144), ("fan_out", 288), ("fan_avg", 216)])
@@ -360,6 +395,71 @@ def test_normal_means_truncated_normal():
     assert make("VarianceScaling", distribution="Normal").distribution == "truncated_normal"
 
 
+# ---- orthogonal matrices --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (5, 5), (40, 17), (17, 40), (2, 3, 10), (3, 4, 60), (0, 3)])
+@pytest.mark.parametrize("gain", [1.0, -2.0])
+def test_orthogonal(shape, gain):
+    weight = make("Orthogonal", gain=gain, seed=3)(shape, "float64")
+    assert weight.shape == shape and weight.flags.c_contiguous
+    matrix = weight.reshape(-1, shape[-1]) / gain
+    rows, columns = matrix.shape
+    gram = matrix.T @ matrix if rows >= columns else matrix @ matrix.T
+    # Householder 1958: each reflection is orthogonal but for some roundings (Higham 2002, theorem 19.4)
+    np.testing.assert_allclose(gram, np.eye(min(rows, columns)), rtol=0, atol=1e-14 * max(shape))
+    single = make("Orthogonal", gain=gain, seed=3)(shape)
+    np.testing.assert_array_equal(single, weight.astype(np.float32))
+    columns = single.reshape(matrix.shape).astype(np.float64) / gain
+    gram = columns.T @ columns if len(columns) >= columns.shape[1] else columns @ columns.T
+    np.testing.assert_allclose(gram, np.eye(len(gram)), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n, k", [(6, 6), (30, 7), (64, 50)])
+def test_orthogonal_is_the_q_of_lapack(n, k):
+    """Q is unique once the diagonal of R is positive."""
+    a = make("RandomNormal", stddev=1.0, seed=4)((n, k), "float64")
+    q, r = np.linalg.qr(a)
+    np.testing.assert_allclose(make("Orthogonal", seed=4)((n, k), "float64"), q * np.sign(np.diag(r)), atol=1e-12)
+
+
+def test_orthogonal_matrices_are_uniformly_distributed():
+    """The first column is as likely as its opposite, in each coordinate: of variance 1/n (Mezzadri 2007)."""
+    first = np.array([make("Orthogonal", seed=seed)((4, 4), "float64")[:, 0] for seed in range(2000)])
+    assert np.abs(first.mean(0)).max() < SIGMAS * math.sqrt(1 / 4 / 2000)
+    assert np.abs((first**2).mean(0) - 1 / 4).max() < SIGMAS / 4 * math.sqrt(2 / 2000)
+
+
+def test_orthogonal_of_dependent_columns():
+    a = np.zeros((4, 3))
+    a[:, 1] = 1.0
+    q = matrices.orthonormal(a.copy())
+    np.testing.assert_allclose(q.T @ q, np.eye(3), atol=1e-15)
+    np.testing.assert_allclose(np.triu(q.T @ a), q.T @ a, atol=1e-15)  # R
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 100])
+def test_sums_in_a_fixed_order(rows):
+    a = np.random.default_rng(rows).standard_normal((rows, 3))
+
+    def tree(values):
+        """The same sum, number by number."""
+        while len(values) > 1:
+            half = (len(values) + 1) // 2
+            values = [values[i] + values[half + i] if half + i < len(values) else values[i] for i in range(half)]
+        return values[0]
+
+    expected = [tree(column) for column in a.T.tolist()]
+    assert matrices.column_sums(a.copy()).tolist() == expected
+
+
+def test_identity():
+    for shape in [(3, 3), (2, 4), (4, 2), (0, 3)]:
+        values = make("Identity", gain=2)(shape)
+        assert values.dtype == np.float32
+        np.testing.assert_array_equal(values, 2 * np.eye(*shape))
+
+
 # ---- constants, configs, names --------------------------------------------------------------------
 
 
@@ -375,7 +475,7 @@ def test_constants():
     np.testing.assert_array_equal(make("Constant", value=[1, 2])((3, 2)), [[1, 2]] * 3)
 
 
-@pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", *SEEDED])
+@pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", "Identity", *SEEDED])
 def test_config_round_trip(name):
     kwargs = {"seed": 5} if name in SEEDED else {}
     first = make(name, **kwargs)
@@ -408,8 +508,40 @@ def test_get_of_other_identifiers():
     assert get(None) is None
     assert get(instance) is instance
     assert get(own) is own
+    array = np.arange(6.0).reshape(2, 3)
+    given = get(array)
+    array[0, 0] = 9.0  # a copy was kept
+    assert given((2, 3)).tolist() == [[0, 1, 2], [3, 4, 5]] and given([2, 3], "float64").dtype == np.float64
+    with pytest.raises(ValueError, match=r"^shape: received \(3,\); expected \(2, 3\), that of the array"):
+        given((3,))
     assert type(get(initializers.HeNormal)) is initializers.HeNormal
     assert type(get({"class_name": "he_normal"})) is initializers.HeNormal
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES.values())))
+def test_serialize(name):
+    first = make(name, **({"seed": 5} if name in SEEDED else {}))
+    described = json.loads(json.dumps(initializers.serialize(first)))
+    second = initializers.deserialize(described)
+    assert type(second) is type(first) and second.get_config() == first.get_config()
+    third = first.clone()
+    assert third is not first and type(third) is type(first) and third.get_config() == first.get_config()
+
+
+def test_clones_without_a_seed_differ():
+    first = make("RandomNormal")
+    assert not np.array_equal(first((5,)), first.clone()((5,)))
+
+
+def test_deserialize_with_custom_objects():
+    class Threes(initializers.Initializer):
+        def __init__(self, gain=1.0):
+            self.gain = gain
+
+    made = initializers.deserialize({"class_name": "Threes", "config": {"gain": 2.0}}, {"Threes": Threes})
+    assert type(made) is Threes and made.gain == 2.0
+    assert type(initializers.deserialize("Threes", {"Threes": Threes})) is Threes
+    assert type(initializers.deserialize("zeros", {"Threes": Threes})) is initializers.Zeros
 
 
 def test_a_subclass_may_keep_the_base_config():
@@ -443,6 +575,13 @@ WRONG_ARGUMENTS = [
     ("VarianceScaling", {"mode": None}, TypeError, "mode"),
     ("VarianceScaling", {"distribution": "gauss"}, ValueError, "distribution"),
     ("VarianceScaling", {"distribution": ["uniform"]}, TypeError, "distribution"),
+    ("VarianceScaling", {"input_axes": [0]}, ValueError, "output_axes"),
+    ("GlorotUniform", {"output_axes": [0]}, ValueError, "input_axes"),
+    ("HeNormal", {"input_axes": 0, "output_axes": [1]}, TypeError, "input_axes"),
+    ("HeNormal", {"input_axes": [0], "output_axes": [1.5]}, TypeError, "output_axes"),
+    ("Orthogonal", {"gain": "2"}, TypeError, "gain"),
+    ("Orthogonal", {"gain": math.inf}, ValueError, "gain"),
+    ("Identity", {"gain": None}, TypeError, "gain"),
     ("Constant", {"value": "1"}, TypeError, "value"),
     ("Constant", {"value": None}, TypeError, "value"),
     ("Constant", {"value": 1j}, TypeError, "value"),
@@ -467,7 +606,7 @@ def test_wrong_arguments(name, kwargs, error, argument):
         make(name, **kwargs)
 
 
-@pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", *SEEDED])
+@pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", "Identity", *SEEDED])
 @pytest.mark.parametrize(
     "shape, dtype, error, argument",
     [

@@ -314,7 +314,7 @@ def test_a_batch_that_is_not_finite_leaves_what_was_gathered():
     bad[9, 3] = np.nan  # in the second batch
     model = small_net(optimizers.SGD(0.1, gradient_accumulation_steps=2))
     model.fit(bad, Y[:16], batch_size=8, shuffle=False, verbose=0, on_nonfinite="skip")
-    sums = [v.numpy() for v, _ in model.optimizer._gathered.values()]
+    sums = [v.numpy() for v, _ in model.optimizer._beside.values()]
     assert all(np.isfinite(a).all() for a in sums) and any(a.any() for a in sums)
 
 

@@ -204,7 +204,7 @@ def logs_of_one_name(first, second, metrics=None):
     made.fit(X, [SIZE[:, :1], SIZE[:, 1:]])
 
 
-class BMae(fastnn.metrics.MeanMetric):
+class BMae(fastnn.metrics.MeanMetricWrapper):
     def __init__(self):
         super().__init__(fastnn.losses.mean_absolute_error, "b_mae")
 

@@ -12,7 +12,9 @@ from ..callbacks import CallbackList, History
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, OneBatch, current_isa
 from ..layers.base import Layer
-from ..metrics import MeanMetric, Metric
+from ..metrics import MeanMetricWrapper, Metric
+from ..metrics.base import number
+from ..optimizers.optimizer import STEP_INPUTS
 from ..program import STEP, Program
 from . import data
 from .data import Samples
@@ -116,7 +118,7 @@ class Engine(Layer):
         )
         kept = [(self, name, getattr(self, name)) for name in names]
         if training:
-            kept.append((optimizer, "_slots", dict(optimizer._slots)))
+            kept += [(optimizer, name, dict(getattr(optimizer, name))) for name in ("_slots", "_beside")]
         unbuilt, programs = [layer for layer in self.layers if not layer.built], set(self._executors)
         try:
             yield
@@ -300,13 +302,14 @@ class Engine(Layer):
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
         rows, arrays, kind = 0, None, ""
+        logs: dict[str, Any] = {}
         for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks)), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
             if source.rows > rows or chunk.arrays is not arrays or turn != kind or self.run_eagerly:
                 rows, arrays, kind = source.rows, chunk.arrays, turn
                 executor = self._executor(turn, rows, arrays, on_nonfinite != "ignore")
-                made = [a for a in executor.program.areas if a.kind == STEP and a.name != "learning rate"]
+                made = [a for a in executor.program.areas if a.kind == STEP and a.name not in STEP_INPUTS]
             counts = chunk.counts
             bound = {area.name: np.zeros((len(counts), *area.shape), area.dtype) for area in made}
             for goal, shape in zip(objective.goals, tree.shape_leaves(self.output_shape), strict=True):
@@ -316,8 +319,8 @@ class Engine(Layer):
             iteration = None
             if mode == TRAIN:
                 iteration = optimizer._iterations
-            if turn == TRAIN:
-                bound["learning rate"] = optimizer.step_numbers(len(counts)).astype(config.floatx())
+                inputs = optimizer.step_inputs(len(counts), turn == GATHER)
+                bound |= {name: numbers.astype(config.floatx()) for name, numbers in inputs.items()}
             run = executor.run(
                 {**chunk.arrays, **bound, "order": chunk.order},
                 chunk.starts,
@@ -335,6 +338,8 @@ class Engine(Layer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_end")(chunk.last, logs)
             yield chunk.batch + len(counts), logs
+        if any(metric.at_end for metric in objective.metrics) and objective is self._objective and logs:
+            yield chunk.batch + len(counts), self._logs(final=True)
 
     def _at_once(self, batch_hooks: bool) -> int | None:
         """Batches that run at once; None for as many as take some time together."""
@@ -368,13 +373,19 @@ class Engine(Layer):
         self._loss_rows += int(counts.sum())
         for goal in objective.goals:
             for metric in goal.all_metrics:
-                if isinstance(metric, MeanMetric):
+                if metric.in_c and isinstance(metric, MeanMetricWrapper):
                     metric.add(outputs[f"metric {goal.log(metric)}"])
 
-    def _logs(self) -> dict[str, float]:
+    def _logs(self, final: bool = False) -> dict[str, float]:
+        """The values so far; `final` ones with those of the metrics that need all predictions."""
         assert self._objective is not None
         rows = max(self._loss_rows, 1)
-        values = {goal.log(m): float(m.result()) for goal in self._objective.goals for m in goal.all_metrics}
+        values = {
+            goal.log(m): number(m.result())
+            for goal in self._objective.goals
+            for m in goal.all_metrics
+            if final or not m.at_end
+        }
         for goal in self._objective.losses:
             if goal.name in self._loss_parts:
                 values[goal.loss_log] = self._loss_parts[goal.name] / rows

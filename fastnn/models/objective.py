@@ -1,14 +1,17 @@
 """What training and evaluation compute for each output of a model: its loss, its weight, its metrics."""
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from .. import losses, tree
 from .. import metrics as metrics_module
 from ..errors import check_number, invalid, show, unknown
 from ..losses import Loss
-from ..metrics import MeanMetric, Metric
+from ..metrics import Metric
 from ..ops.table import Shape
 from ..optimizers import Optimizer
 
@@ -41,7 +44,7 @@ class Goal:
     def in_python(self) -> list[tuple[Metric, bool]]:
         """The metrics that take in arrays, and whether with their weights."""
         groups = ((self.metrics, False), (self.weighted_metrics, True))
-        return [(m, weighted) for group, weighted in groups for m in group if not isinstance(m, MeanMetric)]
+        return [(m, weighted) for group, weighted in groups for m in group if not m.in_c]
 
     @property
     def kinds(self) -> set[str]:
@@ -85,11 +88,43 @@ class Objective:
         return [metric for goal in self.goals for metric in goal.all_metrics]
 
 
+def warn_of_binary_accuracy(objective: Objective, targets: list[Any]) -> bool:
+    """Warn where binary accuracy is taken of classes, and return whether it did.
+
+    That is where the loss of an output is binary cross-entropy, one of its metrics is binary accuracy, it has more
+    than one column, and every row of its targets has one 1 and else zeros. Targets of several labels have rows with
+    another number of ones, so that they are not meant.
+    """
+    for goal, target in zip(objective.goals, targets, strict=True):
+        binary = getattr(goal.loss, "function", None) is losses.binary_crossentropy
+        found = [m for m in goal.all_metrics if isinstance(m, metrics_module.BinaryAccuracy)]
+        if not (binary and found and is_one_hot(target)):
+            continue
+        share = 1 - 1 / np.shape(target)[1]
+        warnings.warn(
+            f"metric {goal.log(found[0])!r} counts each of the {np.shape(target)[1]} outputs for itself: with one-hot "
+            f"targets it is {share:.3g} even if every output is below the threshold; "
+            "for the part of the samples whose class is right, use 'categorical_accuracy'",
+            stacklevel=4,
+        )
+        return True
+    return False
+
+
+def is_one_hot(target: Any) -> bool:
+    """Whether a matrix of several columns has one 1 in each row and else zeros."""
+    if target is None or np.ndim(target) != 2 or not np.size(target) or np.shape(target)[1] < 2:
+        return False
+    array = np.asarray(target)
+    return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
+
+
 class Compiled:
     """The arguments of ``compile()``, checked as far as they can be before the outputs are known."""
 
     def __init__(self, optimizer: Optimizer, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any):
         self.optimizer = optimizer
+        self.warned = False  # of binary accuracy
         self.loss = made_losses(loss)
         self.loss_weights = loss_weights
         self.metrics, self.weighted_metrics = metrics, weighted_metrics

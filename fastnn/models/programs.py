@@ -11,7 +11,7 @@ from .. import config, ops, tree
 from ..errors import invalid, show
 from ..execute import NativeExecutor, NumpyExecutor, make_executor
 from ..losses import LABELS
-from ..metrics import MeanMetric
+from ..metrics import MeanMetricWrapper
 from ..ops.table import Shape
 from ..program import STEP, Program
 from ..record import Recorder, Symbolic
@@ -154,7 +154,7 @@ def record_metrics(recorder: Recorder, goal: Goal, y_true: "Targets", y_pred: Sy
     """Write the sums of the metrics of one output, and the predictions if metrics in Python read them."""
     for metrics, metric_weights in ((goal.metrics, None), (goal.weighted_metrics, weights)):
         for metric in metrics:
-            if isinstance(metric, MeanMetric):
+            if metric.in_c and isinstance(metric, MeanMetricWrapper):
                 found = metric.values(y_true.of(metric.target), y_pred)
                 found = symbolic(f"metric {metric.name!r}", found, metric_weights)
                 recorder.output(ops.weighted_sum(found, metric_weights), f"metric {goal.log(metric)}", STEP)

@@ -15,7 +15,7 @@ from .arguments import as_list, check_batch_size, check_split, check_steps, freq
 from .data import Samples, split
 from .engine import Engine, Source
 from .health import Health, examine
-from .objective import Compiled, by_output
+from .objective import Compiled, by_output, warn_of_binary_accuracy
 from .programs import EVALUATE, PREDICT, TRAIN, compile_program, input_areas, output_areas
 from .sources import DEFAULT_BATCH_SIZE, is_stream, plan_rows
 
@@ -194,6 +194,11 @@ class Trainer(Engine):
                     (x, y, sample_weight), batch_size, class_weight=class_weight, shuffle=shuffle, steps=steps
                 )
             self._executor(TRAIN, source.rows, source.arrays, on_nonfinite != "ignore")
+            assert self._objective is not None and self._compiled is not None
+            if not self._compiled.warned:
+                areas = [f"{goal.area('y')} values" for goal in self._objective.goals]
+                found = [source.arrays.get(area) for area in areas]
+                self._compiled.warned = warn_of_binary_accuracy(self._objective, found)
             if len(self.input_names) == 1:
                 self.feature_names = data.column_names(x) or self.feature_names
             tested: Source | None = None
@@ -235,6 +240,7 @@ class Trainer(Engine):
                 called.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            self.optimizer.finalize_variable_values(self.trainable_variables)
             called.on_train_end(logs)
             self._print_timings(TRAIN)
         return history

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .activations import *
+from .adaptive import *
 from .arithmetic import *
 from .crossentropy import *
 from .data import check_finite, gather, gather_int32, gather_uint8, mean_seed, weighted_sum
@@ -15,6 +16,7 @@ from .python import python
 from .random import drop, dropout, gaussian_dropout, gaussian_noise
 from .reduce import *
 from .shape import *
+from .signed import *
 from .simplex import *
 from .units import *
 from .updates import adam, assign, rmsprop, sgd

@@ -126,13 +126,17 @@ def dense_grad_input(dz, w):
     shape=lambda x, dz: (x[-1], dz[-1]),
     dims=product_dims(lambda ins, outs: (count(ins[0].shape[:-1]), count(outs[0][:1]), outs[0][1])),
     access=lambda ins, outs: (len(ins[0]) - 1, None),
+    grad=lambda step, dw: [dense_grad_input(step.ins[1], dw), dense(step.ins[0], dw)],
     kind="dense",
     flops=lambda ins, outs: 2.0 * math.prod(ins[0]) * ins[1][-1],
     tol=lambda x, dz: chain_bound(x.size // x.shape[-1] if x.size else 0, flat(np.abs(x)).T @ flat(np.abs(dz))),
     example=lambda rng, rows, width: ((rng.standard_normal((rows, width + 4)), rng.standard_normal((rows, width))), {}),
 )
 def dense_grad_kernel(x, dz):
-    """Gradient by the weights: ``x_bi dz_bo -> dw_io``, each sum in the order of the rows."""
+    """Gradient by the weights: ``x_bi dz_bo -> dw_io``, each sum in the order of the rows.
+
+    It has a gradient itself, for penalties that multiply the columns of a batch.
+    """
     return flat(x).T @ flat(dz)
 
 
