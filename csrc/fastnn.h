@@ -106,6 +106,7 @@ typedef struct {
     int on_nonfinite;
     uint64_t seed;
     int64_t *iteration;          /* counted up after each batch that has update steps */
+    int count_all;               /* or after each batch */
     int part;                    /* the steps are a part of one batch: flag and iteration are the caller's to settle */
     int32_t nonfinite;           /* in and out: a check of this batch has failed */
     int64_t *nanoseconds;        /* NULL, or for each step the time it took, summed over the team */
@@ -118,6 +119,10 @@ typedef struct {
 /* Runs every sweep for every batch. Never fails: all sizes were checked before. Between a check and the first update
  * there has to be a sweep with a barrier. */
 void fnn_execute(fnn_run *run);
+
+/* Does several runs, each on one thread: a team shares them out, whoever is free takes the next one. They share no memory
+ * that one of them writes. Returns the team that really ran. */
+int fnn_execute_all(fnn_run *runs, int64_t count, int threads);
 
 /* order = 0 ... n - 1 in the order of 64-bit random keys, n < 2^32: the permutation of fastnn/ops/philox.py. The scratch
  * has n items. */

@@ -93,6 +93,7 @@ FUNCTIONS = {
     "constraints.get": {"identifier": "max_norm"},
     "constraints.serialize": {"constraint": constraints.MaxNorm()},
     "datasets.concrete.load_data": {},
+    "ensembles.mc_dropout": {"model": MODELS["model"](), "x": X, "samples": 2, "seed": 1},
     **{f"initializers.{name}": {} for name in initializers.NAMES if hasattr(initializers, name)},
     "initializers.Initializer": {},
     "initializers.compute_fans": {"shape": (3, 2), "input_axes": [0], "output_axes": [1]},

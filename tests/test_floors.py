@@ -32,7 +32,7 @@ FLOORS = [
         "constraints",
         "gradients",
     ],
-    ["models", "callbacks", "checks", "plotting", "datasets", "pydataset", "saving", "utils"],
+    ["models", "callbacks", "checks", "ensembles", "plotting", "datasets", "pydataset", "saving", "utils"],
     ["__init__"],
     ["compat"],
 ]
