@@ -374,7 +374,7 @@ class Optimizer(Configurable):
         sizes |= {DECAY: 1} if self.weight_decay and not gather_only else {}
         sizes |= {AVERAGING: 1} if self.use_ema else {}
         sizes |= {OVERWRITING: 1} if self.use_ema and self.ema_overwrite_frequency else {}
-        inputs = {name: recorder.step_input(name, size) for name, size in sizes.items()}
+        inputs = single({name: recorder.step_input(name, size) for name, size in sizes.items()})
         variables = [variable for _, variable in gradients]
         with self._no_slots_on_error(), recorder.updating():
             found = [self._gather(recorder, g, v, gather_only) for g, v in gradients]
@@ -457,7 +457,7 @@ class Optimizer(Configurable):
         with self._no_slots_on_error(), np.errstate(all="ignore"):
             clipped = self._clipped([g for g, _ in pairs]) if not gather_only else [g for g, _ in pairs]
             for g, (_, v) in zip(clipped, pairs, strict=True):
-                numbers = {name: number.astype(v.dtype) for name, number in inputs.items()}
+                numbers = single({name: number.astype(v.dtype) for name, number in inputs.items()})
                 new = {"w": v.value}
                 if not gather_only:
                     w = v.value * numbers[DECAY] if self._decays(v) else v.value
@@ -516,6 +516,11 @@ class Optimizer(Configurable):
         names = "weight_decay", *CLIPPING, "use_ema", "ema_momentum", "ema_overwrite_frequency"
         kept = {name: getattr(self, name) for name in (*names, "gradient_accumulation_steps")}
         return {"name": self.name, "learning_rate": rate} | kept
+
+
+def single(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a step: those of the update in one axis, all others without, so that no variable gets an axis."""
+    return {name: value if name == RATE else ops.reshape(value, ()) for name, value in inputs.items()}
 
 
 def limit_of_norm(square: Any, largest: float) -> Any:
