@@ -92,7 +92,7 @@ class MaxNorm(OfNorms):
 
     def __call__(self, w: Any) -> Any:
         norms = self.norms(w)
-        return ops.multiply(w, ops.clip(norms, 0.0, self.max_value) / (EPSILON + norms))
+        return ops.multiply(w, ops.divide(ops.clip(norms, 0.0, self.max_value), ops.add(norms, EPSILON)))
 
     def get_config(self) -> dict[str, Any]:
         return {"max_value": self.max_value, "axis": self.axis}
@@ -129,8 +129,9 @@ class MinMaxNorm(OfNorms):
 
     def __call__(self, w: Any) -> Any:
         norms = self.norms(w)
-        desired = self.rate * ops.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
-        return ops.multiply(w, desired / (EPSILON + norms))
+        clipped = ops.clip(norms, self.min_value, self.max_value)
+        desired = ops.add(ops.multiply(clipped, self.rate), ops.multiply(norms, 1 - self.rate))
+        return ops.multiply(w, ops.divide(desired, ops.add(norms, EPSILON)))
 
     def get_config(self) -> dict[str, Any]:
         return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
@@ -167,7 +168,7 @@ class UnitNorm(OfNorms):
     """
 
     def __call__(self, w: Any) -> Any:
-        return ops.divide(w, EPSILON + self.norms(w))
+        return ops.divide(w, ops.add(self.norms(w), EPSILON))
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}

@@ -286,12 +286,7 @@ class Optimizer(Configurable):
 
     def build(self, variables: list[Variable]) -> None:
         """Make the slots of variables now; else each gets its own with its first gradient."""
-        for variable in variables:
-            if not isinstance(variable, Variable):
-                raise invalid(
-                    "variables", show(variable), "a list of Variables", "pass model.trainable_variables", TypeError
-                )
-        self._built = list(variables)
+        self._built = checked_list("variables", variables, Variable, "pass model.trainable_variables")
         for variable in self._built:
             self.slots(variable)
 
@@ -316,13 +311,13 @@ class Optimizer(Configurable):
             raise invalid(
                 "exclude_from_weight_decay()", "a call after the first step", "a call before it", fix, RuntimeError
             )
-        for variable in var_list or ():
-            if not isinstance(variable, Variable):
-                raise invalid("var_list", show(variable), "a list of Variables", "pass names as var_names", TypeError)
-        for name in var_names or ():
-            if not isinstance(name, str):
-                raise invalid("var_names", show(name), "a list of strings", "pass for example ['bias']", TypeError)
-        self._not_decayed = {id(v) for v in var_list or ()}, "|".join(var_names or ()) or None
+        chosen = checked_list("var_list", var_list, Variable, "pass names as var_names")
+        names = checked_list("var_names", var_names, str, "pass for example ['bias']")
+        try:
+            re.compile("|".join(names))
+        except re.error as error:
+            raise invalid("var_names", show(names), f"regular expressions ({error})", "pass parts of names") from None
+        self._not_decayed = {id(v) for v in chosen}, "|".join(names) or None
 
     def _decays(self, variable: Variable) -> bool:
         chosen, pattern = self._not_decayed
@@ -426,8 +421,11 @@ class Optimizer(Configurable):
 
     def apply(self, grads: list[Any], trainable_variables: list[Variable] | None = None) -> None:
         """Take one step with given gradients; without variables, those that `build` was called with."""
-        variables = self._built if trainable_variables is None else list(trainable_variables)
-        grads = list(grads)
+        variables, fix = self._built, "pass model.trainable_variables"
+        if trainable_variables is not None:
+            variables = checked_list("trainable_variables", trainable_variables, Variable, fix)
+        if not isinstance(grads, (list, tuple)):
+            raise invalid("grads", show(grads), "a list of gradients", "pass one gradient per variable", TypeError)
         if len(grads) != len(variables):
             fix = "pass one gradient per variable" if variables else "pass the variables, or call build() first"
             raise invalid("grads", f"{len(grads)} gradients", f"{len(variables)}, one for each variable", fix)
@@ -526,6 +524,14 @@ def single(inputs: dict[str, Any]) -> dict[str, Any]:
 def limit_of_norm(square: Any, largest: float) -> Any:
     """The factor that gives what has this square of a norm a norm of at most `largest`."""
     return largest / ops.maximum(ops.sqrt(square), largest)
+
+
+def checked_list(argument: str, value: Any, kind: type, fix: str) -> list[Any]:
+    """A list of objects of one class; nothing for None."""
+    found = [] if value is None else list(value) if isinstance(value, (list, tuple, set)) else [value]
+    if found and (found[0] is value or not all(isinstance(entry, kind) for entry in found)):
+        raise invalid(argument, show(value), f"a list of {kind.__name__}", fix, TypeError)
+    return found
 
 
 def checked_pairs(grads_and_vars: Any) -> list[tuple[np.ndarray, Variable]]:
