@@ -120,10 +120,6 @@ typedef struct {
  * there has to be a sweep with a barrier. */
 void fnn_execute(fnn_run *run);
 
-/* Does several runs, each on one thread: a team shares them out, whoever is free takes the next one. They share no memory
- * that one of them writes. Returns the team that really ran. */
-int fnn_execute_all(fnn_run *runs, int64_t count, int threads);
-
 /* order = 0 ... n - 1 in the order of 64-bit random keys, n < 2^32: the permutation of fastnn/ops/philox.py. The scratch
  * has n items. */
 void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream, uint32_t epoch);

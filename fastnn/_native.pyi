@@ -57,18 +57,3 @@ def execute(
     nonfinite: Any = None,
     count_all: bool = False,
 ) -> tuple[int, int, int, float]: ...
-def execute_all(
-    isa: str,
-    most_rows: int,
-    steps: Any,
-    sweeps: Any,
-    areas: Any,
-    first_rows: Any,
-    row_counts: Any,
-    workspace: Any,
-    threads: int,
-    skip_nonfinite: bool,
-    seeds: Any,
-    iterations: Any,
-    results: Any,
-) -> int: ...

@@ -3,7 +3,7 @@
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, getenv, malloc
+from libc.stdlib cimport getenv
 from libc.string cimport memset, strcmp
 
 
@@ -59,7 +59,6 @@ cdef extern from "fastnn.h":
         int64_t slept
 
     void fnn_execute(fnn_run *run) nogil
-    int fnn_execute_all(fnn_run *runs, int64_t count, int threads) nogil
     void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream,
                          uint32_t epoch) nogil
     const fnn_table *const *fnn_tables()
@@ -230,53 +229,6 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     if run.part:
         nonfinite[0] = run.nonfinite
     return run.batches_done, run.batches_skipped, run.team, run.slept * 1e-9
-
-
-def execute_all(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
-                const unsigned char[:, ::1] areas,
-                const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[:, ::1] workspace,
-                int threads, bint skip_nonfinite, const uint64_t[::1] seeds, int64_t[::1] iterations,
-                int64_t[:, ::1] results):
-    """Run a lowered Program for several members, each on one thread; returns the threads that ran.
-
-    Each has a row of `areas` and `workspace`, a seed and an iteration; batches done and batches skipped come into its
-    row of `results`. The batches are the same for all.
-    """
-    cdef int64_t members = seeds.shape[0]
-    cdef const fnn_table *table = table_of(isa)
-    if members == 0 or row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
-        results[:] = row_counts.shape[0]
-        results[:, 1] = 0
-        return 1
-    if first_rows.shape[0] != row_counts.shape[0] or areas.shape[0] != members or iterations.shape[0] != members \
-            or workspace.shape[0] != members or workspace.shape[1] < table.workspace_floats \
-            or results.shape[0] != members or results.shape[1] != 2:
-        raise ValueError("arguments of a run do not fit together")
-    check_plan(most_rows, steps, sweeps, first_rows, row_counts)
-    cdef fnn_run *runs = <fnn_run *>malloc(members * sizeof(fnn_run))
-    if runs == NULL:
-        raise MemoryError
-    cdef int team
-    memset(runs, 0, members * sizeof(fnn_run))
-    for i in range(members):
-        runs[i].table = table
-        runs[i].steps = <const fnn_step *>&steps[0]
-        runs[i].sweeps = <const fnn_sweep *>&sweeps[0]
-        runs[i].sweep_count = sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)
-        runs[i].areas = <const fnn_area *>&areas[i, 0]
-        runs[i].first_rows, runs[i].row_counts = &first_rows[0], &row_counts[0]
-        runs[i].batch_count = row_counts.shape[0]
-        runs[i].workspace = &workspace[i, 0] if workspace.shape[1] else NULL
-        runs[i].threads = 1
-        runs[i].on_nonfinite = FNN_ON_NONFINITE_SKIP if skip_nonfinite else FNN_ON_NONFINITE_RAISE
-        runs[i].seed = seeds[i]
-        runs[i].iteration = &iterations[i]
-    with nogil:
-        team = fnn_execute_all(runs, members, threads)
-    for i in range(members):
-        results[i, 0], results[i, 1] = runs[i].batches_done, runs[i].batches_skipped
-    free(runs)
-    return team
 
 
 def address(array):
