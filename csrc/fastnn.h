@@ -106,6 +106,7 @@ typedef struct {
     int on_nonfinite;
     uint64_t seed;
     int64_t *iteration;          /* counted up after each batch that has update steps */
+    int count_all;               /* or after each batch */
     int part;                    /* the steps are a part of one batch: flag and iteration are the caller's to settle */
     int32_t nonfinite;           /* in and out: a check of this batch has failed */
     int64_t *nanoseconds;        /* NULL, or for each step the time it took, summed over the team */

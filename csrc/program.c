@@ -222,7 +222,7 @@ static void run_batches(fnn_run *run, int thread, int team, barrier *b)
         if (run->part)
             break;
         stop = skip && run->on_nonfinite == FNN_ON_NONFINITE_RAISE;
-        iteration += updates && !stop;
+        iteration += (updates || run->count_all) && !stop;
         skipped += skip && !stop;
     }
     if (thread == 0 && !run->part) {

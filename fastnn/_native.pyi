@@ -55,4 +55,5 @@ def execute(
     iteration: Any,
     nanoseconds: Any = None,
     nonfinite: Any = None,
+    count_all: bool = False,
 ) -> tuple[int, int, int, float]: ...

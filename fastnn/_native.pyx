@@ -49,6 +49,7 @@ cdef extern from "fastnn.h":
         int on_nonfinite
         uint64_t seed
         int64_t *iteration
+        int count_all
         int part
         int32_t nonfinite
         int64_t *nanoseconds
@@ -172,25 +173,9 @@ def permutation(int64_t[::1] order, uint64_t[::1] scratch, uint64_t seed, uint32
             fnn_permutation(&order[0], &scratch[0], n, seed, stream, epoch)
 
 
-def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
-            const unsigned char[::1] areas,
-            const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
-            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
-            int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None):
-    """Run a lowered Program; returns (batches done, batches skipped, threads that ran, seconds they slept).
-
-    With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
-    whoever has all parts counts the iteration.
-    """
-    cdef fnn_run run
-    run.table = table_of(isa)
-    if row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
-        return row_counts.shape[0], 0, 1, 0.0
-    if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
-            or workspace.shape[0] < threads * run.table.workspace_floats \
-            or (nonfinite is not None and row_counts.shape[0] != 1) \
-            or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
-        raise ValueError("arguments of a run do not fit together")
+cdef int check_plan(int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+                    const int64_t[::1] first_rows, const int64_t[::1] row_counts) except -1:
+    """Refuse what would make C read beyond the steps, or more rows than there is memory for."""
     cdef int64_t step = 0
     for i in range(sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)):
         if (<const fnn_sweep *>&sweeps[0])[i].first != step or (<const fnn_sweep *>&sweeps[0])[i].count < 0:
@@ -201,6 +186,29 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     for i in range(row_counts.shape[0]):
         if not (first_rows[i] >= 0 and 0 <= row_counts[i] <= most_rows):
             raise ValueError(f"batch {i} has {row_counts[i]} rows from row {first_rows[i]}; the plan is for {most_rows}")
+    return 0
+
+
+def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+            const unsigned char[::1] areas,
+            const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
+            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
+            int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None, bint count_all=False):
+    """Run a lowered Program; returns (batches done, batches skipped, threads that ran, seconds they slept).
+
+    With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
+    whoever has all parts counts the iteration. With `count_all`, batches that update nothing count as iterations, too.
+    """
+    cdef fnn_run run
+    run.table = table_of(isa)
+    if row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
+        return row_counts.shape[0], 0, 1, 0.0
+    if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
+            or workspace.shape[0] < threads * run.table.workspace_floats \
+            or (nonfinite is not None and row_counts.shape[0] != 1) \
+            or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
+        raise ValueError("arguments of a run do not fit together")
+    check_plan(most_rows, steps, sweeps, first_rows, row_counts)
     run.steps = <const fnn_step *>&steps[0]
     run.sweeps = <const fnn_sweep *>&sweeps[0]
     run.sweep_count = sweeps.shape[0] // <int64_t>sizeof(fnn_sweep)
@@ -212,6 +220,7 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     run.on_nonfinite = FNN_ON_NONFINITE_SKIP if skip_nonfinite else FNN_ON_NONFINITE_RAISE
     run.seed = seed
     run.iteration = &iteration[0]
+    run.count_all = count_all
     run.part = nonfinite is not None
     run.nonfinite = nonfinite[0] if run.part else 0
     run.nanoseconds = NULL if nanoseconds is None else &nanoseconds[0]

@@ -370,6 +370,7 @@ class NativeExecutor:
         self._workspaces: list[tuple[int, dict[int, np.ndarray], np.ndarray]] = []
         self._contention = Contention()
         self._careful: NativeExecutor | None = None
+        self.count_all = False  # whether batches that update nothing count as iterations, too
 
     def run(
         self,
@@ -482,6 +483,7 @@ class NativeExecutor:
             make_forks_safe()
             call.threads = create_team(call.threads)
         plan = steps.view(np.uint8), sweeps.view(np.uint8)
+        options["count_all"] = self.count_all
         run = Run(*_native.execute(self.isa, self.program.rows, *plan, *call.arguments(), **options))
         if run.team > 1:
             kept.team = run.team  # OpenMP ends the threads that a smaller team leaves over
@@ -539,7 +541,7 @@ class NativeExecutor:
             if skip and not call.skip:
                 break
             done, skipped = done + 1, skipped + skip
-            call.iteration[0] += updated
+            call.iteration[0] += updated or self.count_all
         return Run(done, skipped, team, slept)
 
 
@@ -615,6 +617,7 @@ class NumpyExecutor:
         self.program, self.variables, self.dtype = program, variables, dtype
         self.stepwise = lambda: program
         self.trace: Any = None
+        self.count_all = False
 
     def print_timings(self) -> None:
         """Nothing: only steps in C are timed."""
@@ -638,7 +641,7 @@ class NumpyExecutor:
                 if skip and on_nonfinite == "raise":
                     break
                 done, skipped = done + 1, skipped + skip
-                iteration[0] += updated
+                iteration[0] += updated or self.count_all
         return Run(done, skipped, 1)
 
     def _batch(

@@ -113,10 +113,12 @@ class Recorder:
         Largest number of rows of a batch.
     dtype : str
         Floating type of the run.
+    samples : bool, default False
+        Whether layers that drop units do so although this is no training, where their call does not say otherwise.
     """
 
-    def __init__(self, rows: int, dtype: str = "float32"):
-        self.rows, self.dtype = rows, dtype
+    def __init__(self, rows: int, dtype: str = "float32", samples: bool = False):
+        self.rows, self.dtype, self.samples = rows, dtype, samples
         self.tape: list[RecordedStep] = []
         self.buffers: list[Buffer] = []
         self.areas: list[Area] = []

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from . import registry
 from .errors import check_flag, check_integer, check_name, check_number, invalid, show
-from .registry import Configurable, make, spellings
-from .registry import serialize as serialized
+from .registry import Configurable, spellings
 
 
 def power(base: float, exponent: float) -> float:
@@ -485,7 +485,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     if not isinstance(learning_rate_schedule, LearningRateSchedule):
         received = show(learning_rate_schedule)
         raise invalid("learning_rate_schedule", received, "a LearningRateSchedule", "pass one", TypeError)
-    return serialized("learning_rate_schedule", learning_rate_schedule)  # type: ignore[no-any-return]
+    return registry.serialize("learning_rate_schedule", learning_rate_schedule)  # type: ignore[no-any-return]
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:
@@ -503,4 +503,8 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     >>> deserialize(serialize(ExponentialDecay(0.1, 100, 0.25)))(50)
     0.05
     """
-    return make("schedule", config, NAMES | (custom_objects or {}), LearningRateSchedule)  # type: ignore[no-any-return]
+    return _get(registry.deserialize(config, custom_objects, _get))
+
+
+def _get(identifier: Any) -> LearningRateSchedule:
+    return registry.make("schedule", identifier, NAMES, LearningRateSchedule)  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +59,9 @@ class Variable(Operators):
     name : str, default "variable"
     dtype : str, optional
         "float32", "float64", "int32" or "int64"; default: `config.floatx()`, which C computes with.
+    constraint : callable, optional
+        A function of its value, written with `fastnn.ops`, such as those of `fastnn.constraints`: optimizers end each
+        update with ``variable = constraint(variable)``. The initial value, and what is assigned, stay as they are.
 
     Attributes
     ----------
@@ -73,10 +76,19 @@ class Variable(Operators):
     array([3., 4.], dtype=float32)
     """
 
-    def __init__(self, value: Any, trainable: bool = True, name: str = "variable", dtype: str | None = None):
+    def __init__(
+        self,
+        value: Any,
+        trainable: bool = True,
+        name: str = "variable",
+        dtype: str | None = None,
+        constraint: Callable[[Any], Any] | None = None,
+    ):
         value, dtype = check_array("value", value), config.floatx() if dtype is None else dtype
         if not is_one_of(dtype, DTYPES):
             raise unknown("dtype", dtype, DTYPES)
+        self.constraints_set = 0  # how often, so that programs made before know that they are old
+        self.constraint = constraint
         self.trainable, self.name = check_flag("trainable", trainable), check_name("name", name) or "variable"
         self._value = aligned_empty(value.shape, dtype)
         self._value[...] = check_array("value", value, dtype)
@@ -86,6 +98,18 @@ class Variable(Operators):
     def value(self) -> np.ndarray:
         """The memory itself: changing it changes the variable."""
         return self._value
+
+    @property
+    def constraint(self) -> Callable[[Any], Any] | None:
+        """What updates end with; None for nothing."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, constraint: Callable[[Any], Any] | None) -> None:
+        if constraint is not None and (not callable(constraint) or isinstance(constraint, type)):
+            fix = "pass for example fastnn.constraints.NonNeg()"
+            raise invalid("constraint", show(constraint), "a function of an array", fix, TypeError)
+        self._constraint, self.constraints_set = constraint, self.constraints_set + 1
 
     @property
     def recorder(self) -> Any:

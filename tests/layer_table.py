@@ -89,6 +89,7 @@ CASES = [
     Case("Dot", {"axes": (1, 2), "normalize": True}, [(5, 3), (4, 5)]),
     Case("Dot", {"axes": (1, 1)}, [(5,), (5, 4)]),
     Case("Dropout", {"rate": 0.3, "seed": 1}, (20,), random=True),
+    Case("Dropout", {"rate": 0.3, "seed": 1, "scale_at": "prediction"}, (20,), oracle=False, random=True),
     Case("ELU", {"alpha": 0.5}),
     Case("Flatten", shape=(3, 4)),
     Case("GaussianDropout", {"rate": 0.3, "seed": 1}, (20,), random=True),

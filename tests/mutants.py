@@ -174,14 +174,14 @@ MUTANTS = [
     Mutant(
         "batches are not counted",
         PROGRAM,
-        "iteration += updates && !stop;",
+        "iteration += (updates || run->count_all) && !stop;",
         "iteration += 0;",
         "test_chunks.py",
     ),
     Mutant(
         "batches without updates are counted",
         PROGRAM,
-        "iteration += updates && !stop;",
+        "iteration += (updates || run->count_all) && !stop;",
         "iteration += !stop;",
         NONFINITE,
     ),
@@ -524,8 +524,8 @@ MUTANTS = [
     Mutant(
         "a momentum keeps denormals",
         UPDATES,
-        "u->a = normal_or_zero(vf_fma(vf_sub(u->g, u->a), vf_number(1.0 - p[0]), u->a));",
-        "u->a = vf_fma(vf_sub(u->g, u->a), vf_number(1.0 - p[0]), u->a);",
+        "return normal_or_zero(vf_fma(vf_sub(g, m), vf_number(1.0 - beta), m));",
+        "return vf_fma(vf_sub(g, m), vf_number(1.0 - beta), m);",
         SPECIAL,
     ),
     Mutant(

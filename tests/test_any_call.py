@@ -26,6 +26,7 @@ from fastnn import (
     activations,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -87,7 +88,12 @@ FUNCTIONS = {
     "callbacks.Monitor": {"monitor": "loss", "mode": "min", "min_delta": 0.0, "patience": 1},
     "callbacks.ProgbarLogger": {},
     "callbacks.ReduceLROnPlateau": {"monitor": "loss"},
+    **{f"constraints.{made.__name__}": {} for made in constraints.NAMES.values()},
+    "constraints.deserialize": {"config": "max_norm", "custom_objects": {}},
+    "constraints.get": {"identifier": "max_norm"},
+    "constraints.serialize": {"constraint": constraints.MaxNorm()},
     "datasets.concrete.load_data": {},
+    "ensembles.mc_dropout": {"model": MODELS["model"](), "x": X, "samples": 2, "seed": 1},
     **{f"initializers.{name}": {} for name in initializers.NAMES if hasattr(initializers, name)},
     "initializers.Initializer": {},
     "initializers.compute_fans": {"shape": (3, 2), "input_axes": [0], "output_axes": [1]},
@@ -263,6 +269,7 @@ FUNCTIONS = {
 }
 ELSEWHERE = {"NonFiniteError", "gradient_check", "threads"}  # raised, not called; in METHODS
 HELPERS = {  # of other modules, though their names have no underscore
+    "constraints": "OfNorms at_least_zero checked_axis constrained",
     "callbacks": "check_count check_verbose",
     "losses": "align_target logits_of paired target_shape written",
     "metrics": "accuracy_of from_function",
@@ -378,6 +385,8 @@ METHODS = {
     "L1L2": (lambda: regularizers.L1L2(0.1, 0.1), "__call__", {"x": X}),
     "Maxout": (lambda: layers.Maxout(3, name="m"), "__call__", {"x": X}),
     "LayerNormalization": (lambda: layers.LayerNormalization(name="l"), "__call__", {"x": X}),
+    "MaxNorm": (lambda: constraints.MaxNorm(0.5), "__call__", {"w": X}),
+    "MinMaxNorm": (lambda: constraints.MinMaxNorm(0.5, 0.7, 0.5, [0, 1]), "__call__", {"w": X}),
     "MeanSquaredError": (lambda: losses.MeanSquaredError(), "__call__", PAIR | {"sample_weight": WEIGHTS}),
     "PReLU": (lambda: layers.PReLU(shared_axes=[1], name="p"), "__call__", {"x": X}),
     "RBF": (lambda: layers.RBF(3, name="r"), "__call__", {"x": X}),

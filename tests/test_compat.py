@@ -275,7 +275,7 @@ WRONG = {
     "from keras.layers import Dense; Dense(3, output_dim=3)": ("ValueError", "output_dim: .*leave out output_dim"),
     "from keras.layers import Dense; Dense(3, lr=3)": ("ValueError", "argument of Dense: received 'lr'"),
     "from keras.layers import Dense; Dense(3, weights=[])": ("TypeError", r"weights: .*call set_weights\(\)"),
-    "from keras.layers import Dense; Dense(3, W_constraint=1)": ("ValueError", "kernel_constraint: .*not provided"),
+    "from keras.layers import Dense; Dense(3, W_constraint=1)": ("TypeError", "constraint: received 1"),
     "from keras.layers import Dense; Dense(3, batch_input_shape=(5, 2))": (
         "TypeError",
         "batch_input_shape: .*any size",

@@ -29,9 +29,10 @@ FLOORS = [
         "schedules",
         "initializers",
         "regularizers",
+        "constraints",
         "gradients",
     ],
-    ["models", "callbacks", "checks", "plotting", "datasets", "pydataset", "saving", "utils"],
+    ["models", "callbacks", "checks", "ensembles", "plotting", "datasets", "pydataset", "saving", "utils"],
     ["__init__"],
     ["compat"],
 ]

@@ -351,3 +351,20 @@ def test_restarts_of_cosine_decay():
         assert rate(step) == pytest.approx(2 * (0.9 * fall + 0.1), rel=1e-12)
     equal = schedules.CosineDecayRestarts(1.0, 10, t_mul=1.0)
     assert equal(10**9 + 5) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("options", [{"weight_decay": 0.5}, {"use_ema": True, "ema_overwrite_frequency": 1}])
+def test_a_variable_without_axes(options):
+    class Scaled(layers.Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight((), "ones", name="factor")
+
+        def call(self, x):
+            return x * self.factor
+
+    model = fastnn.Sequential([Scaled(input_shape=(4,))])
+    model.compile(optimizers.SGD(0.0, **options), "mse")
+    model.fit(X, X, batch_size=24, verbose=0)
+    alone = Variable(1.0)
+    optimizers.SGD(0.5, **options).apply([0.0], [alone])
+    assert (model.layers[0].factor.numpy(), alone.numpy()) == (1.0, 0.75 if "weight_decay" in options else 1.0)

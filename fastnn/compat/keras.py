@@ -166,6 +166,11 @@ NAMES: dict[str, str | None] = {
                 "uniform": "fastnn.initializers.RandomUniform",
                 "zero": "fastnn.initializers.Zeros",
             },
+            "keras.constraints": {
+                "maxnorm": "fastnn.constraints.MaxNorm",
+                "nonneg": "fastnn.constraints.NonNeg",
+                "unitnorm": "fastnn.constraints.UnitNorm",
+            },
             "keras.losses keras.metrics keras.objectives": {
                 "kld KLD kl_divergence": "fastnn.losses.kl_divergence",
                 "mae MAE mean_absolute_error": "fastnn.losses.mean_absolute_error",

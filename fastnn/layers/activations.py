@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .. import activations, initializers, ops, regularizers
-from ..errors import check_integer, check_number, invalid, not_provided, show
+from .. import activations, constraints, initializers, ops, regularizers
+from ..errors import check_integer, check_number, invalid, show
 from ..ops.table import Shape
 from .base import Layer, undone_on_error
 
@@ -159,8 +159,8 @@ class PReLU(Layer):
     alpha_initializer : default "zeros"
     alpha_regularizer : optional
         Penalty added to the loss.
-    alpha_constraint : None
-        Not provided yet.
+    alpha_constraint : optional
+        What each update of an optimizer ends with, see `fastnn.constraints`.
     shared_axes : int or list of int, optional
         Axes along which slopes are shared, counted from the batch: ``[1, 2]`` for one per channel of images.
     **kwargs
@@ -178,16 +178,16 @@ class PReLU(Layer):
         self,
         alpha_initializer: Any = "zeros",
         alpha_regularizer: Any = None,
-        alpha_constraint: None = None,
+        alpha_constraint: Any = None,
         shared_axes: Any = None,
         **kwargs: Any,
     ):
-        not_provided(alpha_constraint=alpha_constraint)
         axes = [] if shared_axes is None else shared_axes if isinstance(shared_axes, (tuple, list)) else [shared_axes]
         expected, fix = "axes of the input, counted from the batch (0), which is none of them", "pass for example [1]"
         axes = [check_integer("shared_axes", i, 1, expected, fix, 2**31) for i in axes]
         self.shared_axes = None if shared_axes is None else axes
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         with undone_on_error():
             super().__init__(**kwargs)
             self.alpha_initializer = initializers.get(alpha_initializer)
@@ -198,15 +198,22 @@ class PReLU(Layer):
             expected = f"axes below {len(input_shape)}, for an input of shape {input_shape}"
             raise invalid("shared_axes", show(shared), expected, "leave out the others")
         shape = tuple(1 if i in shared else n for i, n in enumerate(input_shape))[1:]
-        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha", regularizer=self.alpha_regularizer)
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            name="alpha",
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
 
     def call(self, x: Any) -> Any:
         return ops.prelu(x, self.alpha)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
-            "alpha_initializer": self.alpha_initializer,
-            "alpha_regularizer": self.alpha_regularizer,
+            "alpha_initializer": self._described("alpha_initializer"),
+            "alpha_regularizer": self._described("alpha_regularizer"),
+            "alpha_constraint": self._described("alpha_constraint"),
             "shared_axes": self.shared_axes,
         }
 

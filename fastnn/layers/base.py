@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, initializers, ops, regularizers, tree, variable
+from .. import config, constraints, initializers, ops, regularizers, tree, variable
 from ..errors import (
     check_array,
     check_flag,
@@ -20,7 +20,6 @@ from ..errors import (
     is_real,
     missing_method,
     name_layer,
-    not_provided,
     show,
     unknown,
 )
@@ -306,7 +305,7 @@ class Layer(Configurable):
         dtype: str | None = None,
         trainable: bool = True,
         regularizer: Any = None,
-        constraint: None = None,
+        constraint: Any = None,
         name: str | None = None,
     ) -> Variable:
         """Make a variable of this layer.
@@ -320,16 +319,16 @@ class Layer(Configurable):
         trainable : bool, default True
         regularizer : str, Regularizer or callable, optional
             Penalty of the weight, added to the loss.
-        constraint : None
-            Not provided yet.
+        constraint : str, Constraint or callable, optional
+            What optimizers replace the weight by after each update, see `fastnn.constraints`.
         name : str, default "weight"
         """
-        not_provided(constraint=constraint)
         name = check_name("name", name) or "weight"
         shape = () if shape is None else shape
         shape = sample_shape(f"shape of {self.name}/{name}", shape, "pass the shape of the weight")
         dtype = config.floatx() if dtype is None else str(initializers.check_dtype(dtype))
         trainable, regularizer = check_flag("trainable", trainable), regularizers.get(regularizer)
+        constraint = constraints.get(constraint)
         with undone_on_error():
             initializer = initializers.get(initializer) or initializers.GlorotUniform()
             argument = f"initializer of {self.name}/{name}"
@@ -337,7 +336,7 @@ class Layer(Configurable):
             if value.shape != shape:
                 fix = "return an array of the shape that it is called with"
                 raise invalid(argument, value, f"an array of shape {shape}", fix)
-        variable = Variable(value, trainable=trainable, name=name, dtype=dtype)
+        variable = Variable(value, trainable=trainable, name=name, dtype=dtype, constraint=constraint)
         variable.path = f"{self.name}/{name}"
         self._own.append(variable)
         Structure.changes += 1

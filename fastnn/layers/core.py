@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import activations, config, initializers, ops, regularizers
+from .. import activations, config, constraints, initializers, ops, regularizers
 from ..errors import check_flag, check_integer, invalid, not_provided, show, unknown
 from ..ops.table import Shape
 from .base import Layer, sample_shape, undone_on_error
@@ -106,8 +106,8 @@ class Dense(Layer):
         Penalties added to the loss.
     activity_regularizer : optional
         Penalty of the outputs, divided by the number of samples of the batch.
-    kernel_constraint, bias_constraint : None
-        Not provided yet.
+    kernel_constraint, bias_constraint : optional
+        What each update of an optimizer ends with, see `fastnn.constraints`.
     **kwargs
         `name`, `trainable`, `input_shape`, `input_dim`.
 
@@ -133,13 +133,14 @@ class Dense(Layer):
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        not_provided(kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
         expected = "a positive integer below 2**31"
         self.units = check_integer("units", units, 1, expected, "pass the number of outputs", 2**31 - 1)
         self.activation = activations.get(activation)
         self.use_bias = check_flag("use_bias", use_bias)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         with undone_on_error():
             super().__init__(activity_regularizer=activity_regularizer, **kwargs)
             self.kernel_initializer = initializers.get(kernel_initializer)
@@ -157,12 +158,17 @@ class Dense(Layer):
             self.kernel_initializer,
             name="kernel",
             regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
         )
-        self.bias = (
-            self.add_weight((self.columns,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
-            if self.use_bias
-            else None
-        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.columns,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def call(self, x: Any) -> Any:
         return self.activation(ops.dense(x, self.kernel, self.bias))
@@ -177,6 +183,7 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             **{part: self._described(part) for part in ("kernel_initializer", "bias_initializer")},
             **{part: self._described(part) for part in ("kernel_regularizer", "bias_regularizer")},
+            **{part: self._described(part) for part in ("kernel_constraint", "bias_constraint")},
         }
 
 

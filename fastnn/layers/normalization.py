@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import initializers, ops, regularizers
+from .. import constraints, initializers, ops, regularizers
 from ..errors import check_flag, check_integer, check_number, invalid, not_provided, show
 from ..ops.table import Shape
 from ..variable import Variable
@@ -20,16 +20,16 @@ class Standardizing(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta: tuple[Any, Any, None],
-        gamma: tuple[Any, Any, None],
+        beta: tuple[Any, Any, Any],
+        gamma: tuple[Any, Any, Any],
         **kwargs: Any,
     ):
         """With initializer, regularizer and constraint of beta and of gamma."""
-        not_provided(beta_constraint=beta[2], gamma_constraint=gamma[2])
         self.axis = checked_axis(axis)
         self.epsilon = check_number("epsilon", epsilon, 0, "a finite number of at least 0", "pass for example 0.001")
         self.center, self.scale = check_flag("center", center), check_flag("scale", scale)
         self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
+        self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
         super().__init__(**kwargs)
         self.beta_initializer, self.gamma_initializer = initializers.get(beta[0]), initializers.get(gamma[0])
 
@@ -54,11 +54,21 @@ class Standardizing(Layer):
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
         if self.scale:
-            regularizer = self.gamma_regularizer
-            self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma", regularizer=regularizer)
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                name="gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            regularizer = self.beta_regularizer
-            self.beta = self.add_weight(shape, self.beta_initializer, name="beta", regularizer=regularizer)
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                name="beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -69,10 +79,12 @@ class Standardizing(Layer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
-            "beta_initializer": self.beta_initializer,
-            "gamma_initializer": self.gamma_initializer,
-            "beta_regularizer": self.beta_regularizer,
-            "gamma_regularizer": self.gamma_regularizer,
+            "beta_initializer": self._described("beta_initializer"),
+            "gamma_initializer": self._described("gamma_initializer"),
+            "beta_regularizer": self._described("beta_regularizer"),
+            "gamma_regularizer": self._described("gamma_regularizer"),
+            "beta_constraint": self._described("beta_constraint"),
+            "gamma_constraint": self._described("gamma_constraint"),
         }
 
 
@@ -106,7 +118,9 @@ class BatchNormalization(Standardizing):
     gamma_initializer, moving_variance_initializer : default "ones"
     beta_regularizer, gamma_regularizer : optional
         Penalties added to the loss.
-    beta_constraint, gamma_constraint, renorm, renorm_clipping, renorm_momentum, synchronized
+    beta_constraint, gamma_constraint : optional
+        What each update of an optimizer ends with, see `fastnn.constraints`.
+    renorm, renorm_clipping, renorm_momentum, synchronized
         Not provided; only the defaults are accepted.
     **kwargs
         `name`, `trainable`, `input_shape`.
@@ -136,8 +150,8 @@ class BatchNormalization(Standardizing):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         renorm: bool = False,
         renorm_clipping: None = None,
         renorm_momentum: float = 0.99,
@@ -175,8 +189,8 @@ class BatchNormalization(Standardizing):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "momentum": self.momentum,
-            "moving_mean_initializer": self.moving_mean_initializer,
-            "moving_variance_initializer": self.moving_variance_initializer,
+            "moving_mean_initializer": self._described("moving_mean_initializer"),
+            "moving_variance_initializer": self._described("moving_variance_initializer"),
         }
 
 
@@ -197,8 +211,10 @@ class LayerNormalization(Standardizing):
     gamma_initializer : default "ones"
     beta_regularizer, gamma_regularizer : optional
         Penalties added to the loss.
-    beta_constraint, gamma_constraint, rms_scaling
-        Not provided; only the defaults are accepted.
+    beta_constraint, gamma_constraint : optional
+        What each update of an optimizer ends with, see `fastnn.constraints`.
+    rms_scaling
+        Not provided; only the default is accepted.
     **kwargs
         `name`, `trainable`, `input_shape`.
 
@@ -221,8 +237,8 @@ class LayerNormalization(Standardizing):
         gamma_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
-        beta_constraint: None = None,
-        gamma_constraint: None = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         rms_scaling: bool = False,
         **kwargs: Any,
     ):

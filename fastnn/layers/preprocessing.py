@@ -152,9 +152,10 @@ class Normalization(Layer):
                 for rows in (x[i : i + ADAPT_ROWS] for i in range(0, len(x), ADAPT_ROWS)):
                     # Chan, Golub and LeVeque (1983): what has been seen, joined with these rows.
                     n = rows.size // max(self.mean.value.size, 1)
-                    here = rows.mean(axes)
-                    squares = squares + rows.var(axes) * n + (here - mean) ** 2 * (count * n / (count + n))
-                    mean, count = mean + (here - mean) * (n / (count + n)), count + n
+                    with np.errstate(all="ignore"):  # what is not finite is refused below
+                        here = rows.mean(axes)
+                        squares = squares + rows.var(axes) * n + (here - mean) ** 2 * (count * n / (count + n))
+                        mean, count = mean + (here - mean) * (n / (count + n)), count + n
             if not count:
                 raise invalid(argument, "no samples", "at least one", fix)
             if not (np.isfinite(mean).all() and np.isfinite(squares).all()):

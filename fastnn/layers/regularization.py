@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import config, ops, regularizers
-from ..errors import check_integer, check_number, not_provided
+from ..errors import check_integer, check_number, is_one_of, not_provided, unknown
 from ..ops.activations import SELU_ALPHA, SELU_SCALE
 from ..record import Symbolic
 from .base import Layer
+
+SCALE_AT = ("training", "prediction")
 
 
 class Random(Layer):
@@ -30,6 +32,11 @@ class Random(Layer):
         self._eager_calls += 1
         return operation(x, stream=self._stream, seed=config.seed(), iteration=self._eager_calls, **attrs)
 
+    @staticmethod
+    def _drops(x: Any, training: bool | None) -> bool:
+        """Whether to drop: while training, and in a recording of samples (`fastnn.ensembles.mc_dropout`)."""
+        return bool(training) or (training is None and isinstance(x, Symbolic) and x.recorder.samples)
+
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"seed": self.seed}
 
@@ -41,11 +48,24 @@ def part_below_one(rate: Any) -> float:
 
 
 class Dropout(Random):
-    """Set a random part of the inputs to 0 while training, and scale the rest by 1 / (1 - rate).
+    """Set a random part of the inputs to 0 while training, and make up for it.
 
-    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+    In either of two forms (Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
+    overfitting", sections 4 and 10):
+
+    ================ ============================================ ====================
+    `scale_at`       while training                               in predictions
+    ================ ============================================ ====================
+    ``"training"``   ``x / (1 - rate)`` or 0                      x
+    ``"prediction"`` x or 0                                       ``x (1 - rate)``
+    ================ ============================================ ====================
+
+    Both predict with the mean of what training sees. The second one is *weight-scaling inference*: behind one layer of
+    softmax it predicts the normalized geometric mean of all networks that training draws from (Hinton et al. 2012,
+    "Improving neural networks by preventing co-adaptation of feature detectors").
+
     The mask is a function of seed, layer, optimizer iteration, row and element, so it does not
-    depend on the number of threads.
+    depend on the number of threads. It is the same in both forms.
 
     Parameters
     ----------
@@ -55,8 +75,10 @@ class Dropout(Random):
         Not provided yet.
     seed : int, optional
         Number of the random stream; default: the next free one.
+    scale_at : {"training", "prediction"}, default "training"
+        When to make up for what is dropped; Keras has only "training".
     **kwargs
-        `name`, `input_shape`.
+        `name`, `input_shape`, `activity_regularizer`.
 
     Examples
     --------
@@ -64,22 +86,38 @@ class Dropout(Random):
     >>> from fastnn import layers
     >>> layers.Dropout(0.5)(np.ones((1, 2)))  # nothing happens outside training
     array([[1., 1.]])
+    >>> layers.Dropout(0.25, scale_at="prediction")(np.ones((1, 2)))
+    array([[0.75, 0.75]])
     """
 
-    def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: None = None,
+        seed: int | None = None,
+        scale_at: str = "training",
+        **kwargs: Any,
+    ):
         self.rate = check_number("rate", rate, 0, "a number from 0 to 1", "pass the part of the inputs to drop", 1)
         not_provided(noise_shape=noise_shape)
+        if not is_one_of(scale_at, SCALE_AT):
+            raise unknown("scale_at", scale_at, SCALE_AT)
+        self.scale_at = scale_at
         super().__init__(seed, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        if not training or self.rate == 0:
+        drops, scales = self._drops(x, training), self.scale_at == "training"
+        if self.rate == 0 or (scales and not drops):
             return x
         if self.rate == 1:
             return ops.fill(x, value=0.0)
-        return self._draw(ops.dropout, x, rate=self.rate)
+        if not drops:
+            return x * (1 - self.rate)
+        return self._draw(ops.dropout if scales else ops.drop, x, rate=self.rate)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"rate": self.rate}
+        config = super().get_config() | {"rate": self.rate}
+        return config if self.scale_at == "training" else config | {"scale_at": self.scale_at}
 
 
 class GaussianNoise(Random):
@@ -142,7 +180,7 @@ class GaussianDropout(Random):
         super().__init__(seed, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        if not training or self.rate == 0:
+        if not self._drops(x, training) or self.rate == 0:
             return x
         return self._draw(ops.gaussian_dropout, x, stddev=math.sqrt(self.rate / (1 - self.rate)))
 
@@ -182,7 +220,7 @@ class AlphaDropout(Random):
         super().__init__(seed, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        if not training or self.rate == 0:
+        if not self._drops(x, training) or self.rate == 0:
             return x
         rate, low = self.rate, -SELU_SCALE * SELU_ALPHA
         a = ((1 - rate) * (1 + rate * low**2)) ** -0.5

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import initializers, ops, regularizers
+from .. import constraints, initializers, ops, regularizers
 from ..errors import check_integer, invalid, show
 from ..ops.table import Shape
 from .base import Layer, undone_on_error
@@ -26,7 +26,7 @@ class Maxout(Dense):
     kernel_initializer : default "glorot_uniform"
         Of an array of shape (features, k * units), the columns of the first pieces of all units first.
     bias_initializer : default "zeros"
-    kernel_regularizer, bias_regularizer, activity_regularizer : optional
+    kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint : optional
         As in `Dense`.
     **kwargs
         `name`, `trainable`, `input_shape`, `input_dim`.
@@ -51,6 +51,8 @@ class Maxout(Dense):
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ):
         if "activation" in kwargs:
@@ -65,6 +67,8 @@ class Maxout(Dense):
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
 
@@ -100,6 +104,8 @@ class RBF(Layer):
         Of an array of shape (units,). A width of 0 gives NaN at its centre; the sign has no influence.
     centres_regularizer, widths_regularizer, activity_regularizer : optional
         Penalties added to the loss.
+    centres_constraint, widths_constraint : optional
+        What each update of an optimizer ends with, see `fastnn.constraints`.
     **kwargs
         `name`, `trainable`, `input_shape`, `input_dim`.
 
@@ -120,12 +126,16 @@ class RBF(Layer):
         widths_initializer: Any = "ones",
         centres_regularizer: Any = None,
         widths_regularizer: Any = None,
+        centres_constraint: Any = None,
+        widths_constraint: Any = None,
         **kwargs: Any,
     ):
         expected = "a positive integer below 2**31"
         self.units = check_integer("units", units, 1, expected, "pass the number of outputs", 2**31 - 1)
         self.centres_regularizer = regularizers.get(centres_regularizer)
         self.widths_regularizer = regularizers.get(widths_regularizer)
+        self.centres_constraint = constraints.get(centres_constraint)
+        self.widths_constraint = constraints.get(widths_constraint)
         with undone_on_error():
             super().__init__(**kwargs)
             self.centres_initializer = initializers.get(centres_initializer) or initializers.RandomNormal(stddev=1.0)
@@ -135,10 +145,18 @@ class RBF(Layer):
         self._require_features(input_shape)
         shape = (input_shape[-1], self.units)
         self.centres = self.add_weight(
-            shape, self.centres_initializer, name="centres", regularizer=self.centres_regularizer
+            shape,
+            self.centres_initializer,
+            name="centres",
+            regularizer=self.centres_regularizer,
+            constraint=self.centres_constraint,
         )
         self.widths = self.add_weight(
-            shape[1:], self.widths_initializer, name="widths", regularizer=self.widths_regularizer
+            shape[1:],
+            self.widths_initializer,
+            name="widths",
+            regularizer=self.widths_regularizer,
+            constraint=self.widths_constraint,
         )
 
     def call(self, x: Any) -> Any:
@@ -150,8 +168,10 @@ class RBF(Layer):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "units": self.units,
-            "centres_initializer": self.centres_initializer,
-            "widths_initializer": self.widths_initializer,
-            "centres_regularizer": self.centres_regularizer,
-            "widths_regularizer": self.widths_regularizer,
+            "centres_initializer": self._described("centres_initializer"),
+            "widths_initializer": self._described("widths_initializer"),
+            "centres_regularizer": self._described("centres_regularizer"),
+            "widths_regularizer": self._described("widths_regularizer"),
+            "centres_constraint": self._described("centres_constraint"),
+            "widths_constraint": self._described("widths_constraint"),
         }

@@ -25,6 +25,7 @@ from .programs import (
     PENALTY,
     PREDICT,
     PREDICTIONS,
+    SAMPLE,
     TRAIN,
     compile_program,
     input_areas,
@@ -256,7 +257,8 @@ class Engine(Layer):
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtypes = None if prepared is None else tuple(str(prepared[name].dtype) for name in input_areas(self))
         weighted = tuple(name for name in prepared or () if name.startswith("weights"))
-        trainable = () if mode == PREDICT else (*map(id, self.trainable_variables), *self._trainable_flags())
+        learning = [] if mode in (PREDICT, SAMPLE) else [(id(v), v.constraints_set) for v in self.trainable_variables]
+        trainable = () if mode in (PREDICT, SAMPLE) else (*learning, *self._trainable_flags())
         variables = tuple(id(v) for v in self.variables)
         key = (
             mode,

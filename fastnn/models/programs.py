@@ -21,6 +21,7 @@ from .objective import Goal, Objective
 
 TRAIN, EVALUATE, PREDICT = "train", "evaluate", "predict"
 GATHER = "gather"  # a training step that leaves its gradients for a later one
+SAMPLE = "sample"  # predictions of networks with dropped units, of rows in any order
 PREDICTIONS = "predictions"  # output that metrics in Python read
 
 
@@ -43,7 +44,7 @@ def compile_program(
     ----------
     model : Model
         Built.
-    mode : {"train", "gather", "evaluate", "predict"}
+    mode : {"train", "gather", "evaluate", "predict", "sample"}
     rows : int
         Largest batch.
     x_dtypes : sequence of str, optional
@@ -62,17 +63,23 @@ def compile_program(
     NativeExecutor or NumpyExecutor
     """
     dtype, shapes = config.floatx(), tree.shape_leaves(model.input_shape)
-    with Recorder(rows, dtype) as recorder:
+    with Recorder(rows, dtype, samples=mode == SAMPLE) as recorder:
         if mode == PREDICT:
             x = [recorder.rows_input(name, s[1:]) for name, s in zip(input_areas(model), shapes, strict=True)]
             for name, y in zip(output_areas(model), predictions(model, x, False), strict=True):
                 recorder.output(y, name)
             model._adds_losses = bool(recorder.losses)
+        elif mode == SAMPLE:
+            order, inputs = recorder.rows_input("order", (), "int64"), zip(input_areas(model), shapes, strict=True)
+            x = [ops.gather(recorder.data_input(name, s[1:], dtype), order) for name, s in inputs]
+            for name, y in zip(output_areas(model), predictions(model, x, None), strict=True):
+                recorder.output(y, name)
         else:
             assert objective is not None
             dtypes = [dtype] * len(shapes) if x_dtypes is None else x_dtypes
             record_objective(recorder, model, mode, dtypes, objective, weighted, checked)
     executor = make_executor(recorder, f"{mode} {model.name}", in_numpy)
+    executor.count_all = mode == SAMPLE
     recorder.forget()
     return executor
 
@@ -179,7 +186,7 @@ def check_trains(loss: Loss, y_pred: Symbolic, training: bool) -> None:
         raise invalid(f"axis of loss {loss.name!r}", loss.axis, "-1 in a model with integer labels", fix)
 
 
-def predictions(model: Any, x: list[Symbolic], training: bool) -> list[Symbolic]:
+def predictions(model: Any, x: list[Symbolic], training: bool | None) -> list[Symbolic]:
     """The model's outputs, flat, of the shapes that memory is made for."""
     made = tree.flatten(model(tree.shape_pack(model.input_shape, x), training=training))
     for y_pred, shape in zip(made, tree.shape_leaves(model.output_shape), strict=True):

@@ -13,7 +13,7 @@ from .losses import *
 from .metrics import *
 from .norm import batch_moments, layer_normalization, moving_average, standardize
 from .python import python
-from .random import dropout, gaussian_dropout, gaussian_noise
+from .random import drop, dropout, gaussian_dropout, gaussian_noise
 from .reduce import *
 from .shape import *
 from .signed import *

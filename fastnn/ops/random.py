@@ -54,6 +54,11 @@ def normal_for(x, *key):
     return normal_quantile((bits_for(x, *key) + 0.5) / WORD - 0.5)
 
 
+def threshold_of(rate):
+    """The random bits from which on an element is kept."""
+    return min(round(rate * WORD), WORD - 1)
+
+
 @chance(
     shape=dropout_shape,
     grad=lambda step, dy: [dropout(dy, **step.attrs)],
@@ -87,9 +92,27 @@ def dropout(x, *, rate, stream, seed, iteration):
     array([[2., 2., 0., 2., 0., 0.]])
     """
     bits = bits_for(x, seed, stream, iteration)
-    threshold = min(round(rate * WORD), WORD - 1)
     scale = x.dtype.type(np.float32(1 / (1 - rate)))
-    return np.where(bits >= np.uint32(threshold), x * scale, x.dtype.type(0))
+    return np.where(bits >= np.uint32(threshold_of(rate)), x * scale, x.dtype.type(0))
+
+
+@chance(
+    shape=dropout_shape,
+    grad=lambda step, dy: [drop(dy, **step.attrs)],
+    flops=per_element(16),
+    tol=0.0,
+    example=draw(rate=0.3),
+)
+def drop(x, *, rate, stream, seed, iteration):
+    """``x`` with probability ``1 - rate``, else +0: `dropout` with the same mask, without its factor.
+
+    Examples
+    --------
+    >>> drop(np.ones((1, 6)), rate=0.5, stream=0, seed=1, iteration=0)
+    array([[1., 1., 0., 1., 0., 0.]])
+    """
+    bits = bits_for(x, seed, stream, iteration)
+    return np.where(bits >= np.uint32(threshold_of(rate)), x, x.dtype.type(0))
 
 
 # Of the kernel's normal numbers z: an error of 2^-22.7 in their fit, one of p that z has half of where it is large,

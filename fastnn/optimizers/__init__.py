@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from .. import old_spellings
+from .. import old_spellings, registry
 from .. import schedules as schedules
 from ..registry import make, spellings
-from ..registry import serialize as serialized
 from .adagrad import Adadelta, Adagrad
 from .adam import Adam, Adamax, AdamW, Nadam
 from .ftrl import Ftrl
@@ -60,7 +59,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     >>> optimizers.serialize(optimizers.SGD(0.5))["class_name"]
     'SGD'
     """
-    return serialized("optimizer", get(optimizer))
+    return registry.serialize("optimizer", get(optimizer))
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
@@ -79,4 +78,4 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
     >>> optimizers.deserialize({"class_name": "SGD", "config": {"learning_rate": 0.5}}).learning_rate
     0.5
     """
-    return make("optimizer", config, NAMES | (custom_objects or {}), Optimizer)
+    return get(registry.deserialize(config, custom_objects, get))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import old_spellings, ops, schedules
+from ..constraints import constrained
 from ..errors import (
     check_array,
     check_flag,
@@ -39,7 +40,8 @@ class Optimizer(Configurable):
     """What optimizers share: learning rate, iterations, slots.
 
     A subclass names its slots in ``slot_names`` and says in ``update`` how they and the variable change,
-    written with `fastnn.ops`, so that training runs it in C.
+    written with `fastnn.ops`, so that training runs it in C. Each step ends with the constraints of the variables,
+    see `fastnn.constraints`; as in Keras after running means are taken, and also where it only gathers gradients.
 
     Parameters
     ----------
@@ -284,12 +286,7 @@ class Optimizer(Configurable):
 
     def build(self, variables: list[Variable]) -> None:
         """Make the slots of variables now; else each gets its own with its first gradient."""
-        for variable in variables:
-            if not isinstance(variable, Variable):
-                raise invalid(
-                    "variables", show(variable), "a list of Variables", "pass model.trainable_variables", TypeError
-                )
-        self._built = list(variables)
+        self._built = checked_list("variables", variables, Variable, "pass model.trainable_variables")
         for variable in self._built:
             self.slots(variable)
 
@@ -314,13 +311,13 @@ class Optimizer(Configurable):
             raise invalid(
                 "exclude_from_weight_decay()", "a call after the first step", "a call before it", fix, RuntimeError
             )
-        for variable in var_list or ():
-            if not isinstance(variable, Variable):
-                raise invalid("var_list", show(variable), "a list of Variables", "pass names as var_names", TypeError)
-        for name in var_names or ():
-            if not isinstance(name, str):
-                raise invalid("var_names", show(name), "a list of strings", "pass for example ['bias']", TypeError)
-        self._not_decayed = {id(v) for v in var_list or ()}, "|".join(var_names or ()) or None
+        chosen = checked_list("var_list", var_list, Variable, "pass names as var_names")
+        names = checked_list("var_names", var_names, str, "pass for example ['bias']")
+        try:
+            re.compile("|".join(names))
+        except re.error as error:
+            raise invalid("var_names", show(names), f"regular expressions ({error})", "pass parts of names") from None
+        self._not_decayed = {id(v) for v in chosen}, "|".join(names) or None
 
     def _decays(self, variable: Variable) -> bool:
         chosen, pattern = self._not_decayed
@@ -372,7 +369,7 @@ class Optimizer(Configurable):
         sizes |= {DECAY: 1} if self.weight_decay and not gather_only else {}
         sizes |= {AVERAGING: 1} if self.use_ema else {}
         sizes |= {OVERWRITING: 1} if self.use_ema and self.ema_overwrite_frequency else {}
-        inputs = {name: recorder.step_input(name, size) for name, size in sizes.items()}
+        inputs = single({name: recorder.step_input(name, size) for name, size in sizes.items()})
         variables = [variable for _, variable in gradients]
         with self._no_slots_on_error(), recorder.updating():
             found = [self._gather(recorder, g, v, gather_only) for g, v in gradients]
@@ -386,6 +383,11 @@ class Optimizer(Configurable):
                         w, average = (recorder.variable(v) for v in (variable, self._kept(variable, "average")))
                         mean, value = self._averaged(w, average, inputs)
                         ops.assign(average, mean)
+                        if value is not w:
+                            ops.assign(w, value)
+                    if variable.constraint is not None:
+                        w = recorder.variable(variable)
+                        value = constrained(variable, w)
                         if value is not w:
                             ops.assign(w, value)
 
@@ -419,8 +421,11 @@ class Optimizer(Configurable):
 
     def apply(self, grads: list[Any], trainable_variables: list[Variable] | None = None) -> None:
         """Take one step with given gradients; without variables, those that `build` was called with."""
-        variables = self._built if trainable_variables is None else list(trainable_variables)
-        grads = list(grads)
+        variables, fix = self._built, "pass model.trainable_variables"
+        if trainable_variables is not None:
+            variables = checked_list("trainable_variables", trainable_variables, Variable, fix)
+        if not isinstance(grads, (list, tuple)):
+            raise invalid("grads", show(grads), "a list of gradients", "pass one gradient per variable", TypeError)
         if len(grads) != len(variables):
             fix = "pass one gradient per variable" if variables else "pass the variables, or call build() first"
             raise invalid("grads", f"{len(grads)} gradients", f"{len(variables)}, one for each variable", fix)
@@ -450,7 +455,7 @@ class Optimizer(Configurable):
         with self._no_slots_on_error(), np.errstate(all="ignore"):
             clipped = self._clipped([g for g, _ in pairs]) if not gather_only else [g for g, _ in pairs]
             for g, (_, v) in zip(clipped, pairs, strict=True):
-                numbers = {name: number.astype(v.dtype) for name, number in inputs.items()}
+                numbers = single({name: number.astype(v.dtype) for name, number in inputs.items()})
                 new = {"w": v.value}
                 if not gather_only:
                     w = v.value * numbers[DECAY] if self._decays(v) else v.value
@@ -464,6 +469,8 @@ class Optimizer(Configurable):
                     average = self._kept(v, "average")
                     mean, new["w"] = self._averaged(new["w"], average.value, numbers)
                     changes.append((average, mean))
+                if v.constraint is not None:
+                    new["w"] = np.array(constrained(v, new["w"]))
                 changes.append((v, new["w"]))
         for target, value in changes:
             target.assign(value)
@@ -509,9 +516,22 @@ class Optimizer(Configurable):
         return {"name": self.name, "learning_rate": rate} | kept
 
 
+def single(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a step: those of the update in one axis, all others without, so that no variable gets an axis."""
+    return {name: value if name == RATE else ops.reshape(value, ()) for name, value in inputs.items()}
+
+
 def limit_of_norm(square: Any, largest: float) -> Any:
     """The factor that gives what has this square of a norm a norm of at most `largest`."""
     return largest / ops.maximum(ops.sqrt(square), largest)
+
+
+def checked_list(argument: str, value: Any, kind: type, fix: str) -> list[Any]:
+    """A list of objects of one class; nothing for None."""
+    found = [] if value is None else list(value) if isinstance(value, (list, tuple, set)) else [value]
+    if found and (found[0] is value or not all(isinstance(entry, kind) for entry in found)):
+        raise invalid(argument, show(value), f"a list of {kind.__name__}", fix, TypeError)
+    return found
 
 
 def checked_pairs(grads_and_vars: Any) -> list[tuple[np.ndarray, Variable]]:
