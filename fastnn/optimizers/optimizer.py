@@ -284,6 +284,20 @@ class Optimizer(Configurable):
             self._beside[id(variable), name] = made, variable
         return self._beside[id(variable), name][0]
 
+    def kept(self, variable: Variable) -> dict[str, Variable]:
+        """All that is kept of a variable so far, by kind."""
+        slots = self.slots(variable) if id(variable) in self._slots else {}
+        return slots | {kind: made for (of, kind), (made, _) in self._beside.items() if of == id(variable)}
+
+    def keep(self, variable: Variable, kind: str) -> Variable:
+        """What `kept` gives, made where it is not there; a slot with all others of the variable."""
+        if kind in self.slot_names:
+            return self.slots(variable)[kind]
+        beside = {"average": self.use_ema, "gradient": self.gradient_accumulation_steps}
+        if not beside.get(kind):
+            raise unknown("kind", kind, [*self.slot_names, *(name for name, is_kept in beside.items() if is_kept)])
+        return self._kept(variable, kind)
+
     def build(self, variables: list[Variable]) -> None:
         """Make the slots of variables now; else each gets its own with its first gradient."""
         self._built = checked_list("variables", variables, Variable, "pass model.trainable_variables")
