@@ -6,6 +6,7 @@ training program does: a run of it is one iteration, around runs of that program
 
 import math
 import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,18 @@ from ..record import ASSIGNED, GRADIENT
 from ..variable import Variable
 from .objective import Objective
 from .programs import PREDICTIONS, loss_values, total_loss
+
+
+@dataclass
+class Batch:
+    """What all evaluations of an iteration have in common; see `NativeExecutor.run`. `team` is the largest so far."""
+
+    data: dict[str, np.ndarray]
+    first_rows: np.ndarray
+    row_counts: np.ndarray
+    seed: int
+    iteration: np.ndarray
+    team: int = 1
 
 
 class Descent:
@@ -47,6 +60,12 @@ class Descent:
             for area in self.program.areas
             if area.name.startswith(ASSIGNED)
         }
+        self.outputs = [
+            area.name
+            for area in self.program.areas
+            if (area.kind == STEP and not area.name.startswith((GRADIENT, ASSIGNED)))
+            or area.name.startswith(PREDICTIONS)
+        ]
         # Where the objective is another one in the next iteration, with other masks or statistics.
         self.changes = bool(self.assigned) or any(step.in_python or OPS[step.op].random for step in self.program.steps)
         self._known: tuple[int, list[Any], list[np.ndarray], Point] | None = None
@@ -62,54 +81,46 @@ class Descent:
     ) -> Run:
         """One iteration on one batch; see `NativeExecutor.run`."""
         iteration = np.zeros(1, np.int64) if iteration is None else iteration
-        optimizer = self.optimizer
-        optimizer.remembers(self.trained)
-        outputs = [
-            area.name
-            for area in self.program.areas
-            if (area.kind == STEP and not area.name.startswith((GRADIENT, ASSIGNED)))
-            or area.name.startswith(PREDICTIONS)
-        ]
-        team = 1
-
-        def evaluate(x: np.ndarray) -> Point:
-            nonlocal team
-            x = self._write(x)
-            found = {name: np.zeros_like(data[name]) for name in outputs}
-            found |= {name: np.zeros((1, *v.shape), self.dtype) for name, v in self.assigned.items()}
-            gradient = np.zeros(len(x), self.dtype)
-            parts = {f"{GRADIENT}{i}": g[np.newaxis] for i, g in enumerate(self._parts(gradient))}
-            run = self.executor.run(data | found | parts, first_rows, row_counts, seed=seed, iteration=iteration.copy())
-            team = max(team, run.team)
-            losses = loss_values(self.objective, self.program, found, row_counts)
-            value = float(total_loss(losses, found)[0])
-            arrays = [gradient, *(found[name] for name in self.assigned)]
-            finite = math.isfinite(value) and all(np.isfinite(array).all() for array in arrays)
-            return Point(x, value if finite else math.inf, gradient.astype(np.float64), found)
-
+        batch = Batch(data, first_rows, row_counts, seed, iteration.copy())
         before = self._read()
+        self.optimizer.remembers(self.trained)
         try:
-            start = self._start(data, before) or evaluate(before)
+            start = self._known_start(data, before) or self._evaluate(before, batch)
             end = start
             if start.value < math.inf:
-                rate = float(data[RATE].reshape(-1)[0])
-                end = optimizer.iterate(evaluate, start, rate, float(np.finfo(self.dtype).eps))
+                rate, rounding = float(data[RATE].reshape(-1)[0]), float(np.finfo(self.dtype).eps)
+                end = self.optimizer.iterate(lambda x: self._evaluate(x, batch), start, rate, rounding)
         except BaseException:
             self._write(before)
             raise
         self._write(end.x)
-        for name in outputs:
+        for name in self.outputs:
             data[name][...] = end.found[name]
-        if end.value == math.inf:
-            if on_nonfinite == "raise":
-                return Run(0, 0, team)
-            iteration += 1
-            return Run(1, 1, team)
-        for name, variable in self.assigned.items():
-            variable.value[...] = end.found[name][0]
+        finite = end.value < math.inf
+        if not finite and on_nonfinite == "raise":
+            return Run(0, 0, batch.team)
         iteration += 1
-        self._remember(data, end)
-        return Run(1, 0, team, ended=optimizer.converged is not None)
+        if finite:
+            for name, variable in self.assigned.items():
+                variable.value[...] = end.found[name][0]
+            self._remember(data, end)
+        return Run(1, int(not finite), batch.team, ended=finite and self.optimizer.converged is not None)
+
+    def _evaluate(self, x: np.ndarray, batch: "Batch") -> Point:
+        """Loss and gradient at a point, or at what it is in the type of the variables, which get these values."""
+        x = self._write(x)
+        found = {name: np.zeros_like(batch.data[name]) for name in self.outputs}
+        found |= {name: np.zeros((1, *variable.shape), self.dtype) for name, variable in self.assigned.items()}
+        gradient = np.zeros(len(x), self.dtype)
+        parts = {f"{GRADIENT}{i}": part[np.newaxis] for i, part in enumerate(self._parts(gradient))}
+        given = batch.data | found | parts, batch.first_rows, batch.row_counts
+        run = self.executor.run(*given, seed=batch.seed, iteration=batch.iteration.copy())
+        batch.team = max(batch.team, run.team)
+        losses = loss_values(self.objective, self.program, found, batch.row_counts)
+        value = float(total_loss(losses, found)[0])
+        arrays = [gradient, *(found[name] for name in self.assigned)]
+        finite = math.isfinite(value) and all(np.isfinite(array).all() for array in arrays)
+        return Point(x, value if finite else math.inf, gradient.astype(np.float64), found)
 
     # Vectors
 
@@ -143,7 +154,7 @@ class Descent:
         arrays, others = self._surroundings(data)
         self._known = self.optimizer._begun, [weakref.ref(array) for array in arrays], [v.copy() for v in others], end
 
-    def _start(self, data: dict[str, np.ndarray], x: np.ndarray) -> Point | None:
+    def _known_start(self, data: dict[str, np.ndarray], x: np.ndarray) -> Point | None:
         """The point that is known of these weights and data."""
         if self._known is None or self.changes:
             return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import check_integer, check_number, invalid, show
+from ..errors import check_integer, check_number, invalid, is_one_of, show
 from ..record import Recorder, Symbolic
 from ..variable import Variable
 from .line_search import Trial, dot, search
@@ -112,7 +112,7 @@ class LBFGS(Optimizer):
         self.tolerance_grad = not_negative("tolerance_grad", tolerance_grad)
         self.tolerance_change = not_negative("tolerance_change", tolerance_change)
         for argument, fix in NO_MEANING.items():
-            if kwargs.get(argument):
+            if not is_one_of(kwargs.get(argument), (None, False)):
                 expected = "no such argument for LBFGS"
                 raise invalid(argument, show(kwargs[argument]), expected, fix)
         super().__init__(learning_rate, name=name, **kwargs)

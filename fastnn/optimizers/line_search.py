@@ -12,7 +12,7 @@ import numpy as np
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal and Wright (2006), section 3.1, for quasi-Newton
 GROWTH = 1.1, 4.0  # how far behind the last step the next one is, in its distances from the one before (see `beyond`)
-MARGIN = 0.1  # part of an interval at its ends in which a computed minimum is not trusted
+SHRINKS = 0.66  # part of an interval that may be left after two trials in it, before the next one is in its middle
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
@@ -149,8 +149,11 @@ def zoom(
 
     `low` has the lowest value of all that lower it enough, and its slope points to `high`.
     """
+    widths = math.inf, math.inf  # of the interval before the last two trials
     for _ in range(max_eval):
-        step = between(wolfe, low, high)
+        width = high.step - low.step
+        step = between(wolfe, low, high) if abs(width) <= SHRINKS * widths[0] else low.step + width / 2
+        widths = widths[1], abs(width)
         if step in (low.step, high.step):  # no number is left between them
             break
         trial = function(step)
@@ -177,11 +180,10 @@ def beyond(wolfe: Wolfe, before: Trial, last: Trial) -> float:
 
 
 def between(wolfe: Wolfe, low: Trial, high: Trial) -> float:
-    """A step between two: where there may be a minimum, or in the middle if that is too near to an end."""
-    found, width = wolfe.minimum(low, high), high.step - low.step
-    if found is None or not MARGIN <= (found - low.step) / width <= 1 - MARGIN:
-        return low.step + width / 2
-    return found
+    """Where between two steps there may be a minimum; the middle if that cannot be said."""
+    found = wolfe.minimum(low, high)
+    inside = found is not None and min(low.step, high.step) < found < max(low.step, high.step)
+    return found if found is not None and inside else low.step + (high.step - low.step) / 2
 
 
 def cubic_minimum(a: Trial, b: Trial) -> float | None:
