@@ -164,6 +164,12 @@ class LBFGS(Optimizer):
         Point
             `start` where no lower value was found. `converged` tells whether this was the last iteration.
         """
+        with np.errstate(over="ignore", invalid="ignore"):  # far steps and steep slopes are tried, and refused
+            return self._iterated(evaluate, start, learning_rate, rounding)
+
+    def _iterated(
+        self, evaluate: Callable[[np.ndarray], Point], start: Point, learning_rate: float, rounding: float
+    ) -> Point:
         self.converged = None
         if np.abs(start.gradient).max(initial=0) <= self.tolerance_grad:
             self.converged = "tolerance_grad"

@@ -12,15 +12,17 @@ import numpy as np
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal and Wright (2006), section 3.1, for quasi-Newton
 GROWTH = 1.1, 4.0  # how far behind the last step the next one is, in its distances from the one before (see `beyond`)
+FEW = 32  # products that are added one by one
+NEARER = 0.1  # part of an interval after which the next trial is, when the value at its other end is not finite
 SHRINKS = 0.66  # part of an interval that may be left after two trials in it, before the next one is in its middle
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
     """The sum of the products of two vectors in float64, in an order that only their length decides.
 
-    The second half of the products is added to the first, element by element, until one is left. BLAS would share the
-    sum out by threads and by instruction set; this has the same bits everywhere. The order is that of a tree, so that
-    a product meets ``ceil(log2(n))`` roundings (Higham 2002, section 4.2).
+    The second half of the products is added to the first, element by element, until a few are left, which are added one
+    by one. BLAS would share the sum out by threads and by instruction set; this has the same bits everywhere. A product
+    meets no more than ``log2(n / FEW) + FEW`` roundings of additions (Higham 2002, section 4.2).
 
     Examples
     --------
@@ -29,11 +31,14 @@ def dot(a: np.ndarray, b: np.ndarray) -> float:
     """
     terms = np.multiply(a, b, dtype=np.float64)
     n = len(terms)
-    while n > 1:
+    while n > FEW:
         half = n // 2
         terms[:half] += terms[n - half : n]  # the middle one of an odd number waits for the next round
         n -= half
-    return float(terms[0]) if n else 0.0
+    total = 0.0
+    for term in terms[:n].tolist():
+        total += term
+    return total
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,10 @@ class Wolfe:
 
     def lowers(self, trial: Trial) -> bool:
         """Whether the value is low enough."""
-        start = self.start
-        if trial.value <= start.value + SUFFICIENT_DECREASE * trial.step * start.slope:
-            return True
-        return trial.value <= start.value + self.noise and trial.slope <= (2 * SUFFICIENT_DECREASE - 1) * start.slope
+        first = self.start
+        if abs(trial.value - first.value) < self.noise:
+            return trial.slope <= (2 * SUFFICIENT_DECREASE - 1) * first.slope
+        return trial.value <= first.value + SUFFICIENT_DECREASE * trial.step * first.slope
 
     def flattens(self, trial: Trial) -> bool:
         """Whether the slope is flat enough."""
@@ -180,7 +185,9 @@ def beyond(wolfe: Wolfe, before: Trial, last: Trial) -> float:
 
 
 def between(wolfe: Wolfe, low: Trial, high: Trial) -> float:
-    """Where between two steps there may be a minimum; the middle if that cannot be said."""
+    """Where between two steps there may be a minimum; the middle, or near to the finite end, if that cannot be said."""
+    if high.value == math.inf:
+        return low.step + NEARER * (high.step - low.step)
     found = wolfe.minimum(low, high)
     inside = found is not None and min(low.step, high.step) < found < max(low.step, high.step)
     return found if found is not None and inside else low.step + (high.step - low.step) / 2
