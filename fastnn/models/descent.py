@@ -83,7 +83,7 @@ class Descent:
         iteration = np.zeros(1, np.int64) if iteration is None else iteration
         batch = Batch(data, first_rows, row_counts, seed, iteration.copy())
         before = self._read()
-        self.optimizer.remembers(self.trained)
+        self.optimizer.begin(self.trained)
         try:
             start = self._known_start(data, before) or self._evaluate(before, batch)
             end = start

@@ -215,7 +215,8 @@ class LBFGS(Optimizer):
 
     def prepare(self, source: Any, variables: list[Variable], on_nonfinite: str) -> None:
         if source.samples is None or source.all != 1 or source.batches != 1:
-            received = "batches of a stream" if source.samples is None else f"{source.batches} batches in an epoch"
+            received = f"{source.batches} batches of {source.batch_size} samples in an epoch, of {source.samples}"
+            received = "batches of a stream" if source.samples is None else received
             expected = f"all samples in one batch, for {type(self).__name__} compares losses of the same data"
             raise invalid("batch_size", received, expected, 'pass arrays and batch_size="full"')
         if on_nonfinite == "ignore":
@@ -226,13 +227,14 @@ class LBFGS(Optimizer):
                 received = f"the constraint of {variable.path!r}"
                 expected = f"none, for a step of {type(self).__name__} ends where its line search has found the loss"
                 raise invalid("constraint", received, expected, "use another optimizer, or a regularizer")
-        source.shuffle, self.converged = False, None
+        source.shuffle = False
         self._begun += 1
 
     _begun = 0  # how often training has begun, so that what is known of the data before is not used again
 
-    def remembers(self, variables: list[Variable]) -> None:
-        """Say what variables the vectors are of; what is remembered of others is forgotten."""
+    def begin(self, variables: list[Variable]) -> None:
+        """Begin an iteration on vectors of these variables; what is remembered of others is forgotten."""
+        self.converged = None
         if len(variables) != len(self._of) or any(a is not b for a, b in zip(variables, self._of, strict=True)):
             self.forget()
             self._of = list(variables)
