@@ -4,6 +4,7 @@ Its program computes losses, metrics and gradients, and changes nothing. `Descen
 training program does: a run of it is one iteration, around runs of that program.
 """
 
+import itertools
 import math
 import weakref
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Descent:
             for area in self.program.areas
             if area.name.startswith(ASSIGNED)
         }
+        ends = [0, *itertools.accumulate(math.prod(v.shape) for v in variables)]
+        self.size, self.places = ends[-1], [slice(*pair) for pair in itertools.pairwise(ends)]
         self.outputs = [
             area.name
             for area in self.program.areas
@@ -126,13 +129,14 @@ class Descent:
 
     def _parts(self, vector: np.ndarray) -> list[np.ndarray]:
         """A vector as arrays of the shapes of the variables, in its own memory."""
-        ends = np.cumsum([math.prod(v.shape) for v in self.trained], dtype=int)
-        parts = np.split(vector, ends[:-1]) if self.trained else []
-        return [part.reshape(v.shape) for part, v in zip(parts, self.trained, strict=True)]
+        return [vector[place].reshape(v.shape) for place, v in zip(self.places, self.trained, strict=True)]
 
     def _read(self) -> np.ndarray:
         """The variables as one vector."""
-        return np.concatenate([np.empty(0), *(v.value.reshape(-1) for v in self.trained)])
+        x = np.empty(self.size)
+        for place, variable in zip(self.places, self.trained, strict=True):
+            x[place] = variable.value.reshape(-1)
+        return x
 
     def _write(self, x: np.ndarray) -> np.ndarray:
         """Give the variables the values of a vector; what they became by it, in their own types."""
