@@ -339,7 +339,8 @@ class Engine(Layer):
             self._update_in_python(chunk, bound, run.batches)
             done = {name: a[: run.batches] for name, a in bound.items()}
             self._accumulate(executor.program, done, counts[: run.batches])
-            self.stop_training |= run.ended
+            if run.ended:
+                self.stop_training = True
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, chunk.arrays, chunk.order, chunk.starts, counts, run.batches)
             logs = self._logs()

@@ -115,8 +115,8 @@ class Trainer(Engine):
         y : array_like, or a list or dict of them
             Targets.
         batch_size : int or "full", default 32
-            "full" takes all samples in each step, which then goes down the gradient of the whole data set. Streams
-            have batches already.
+            "full" takes all samples in each step, which then goes down the gradient of the whole data set;
+            `optimizers.LBFGS` works with nothing else. Streams have batches already.
         epochs : int, default 1
             Number of the last epoch; training begins at `initial_epoch`.
         verbose : {"auto", 0, 1, 2}

@@ -113,10 +113,10 @@ class LBFGS(Optimizer):
         self.tolerance_change = not_negative("tolerance_change", tolerance_change)
         for argument, fix in NO_MEANING.items():
             if not is_one_of(kwargs.get(argument), (None, False)):
-                expected = "no such argument for LBFGS"
-                raise invalid(argument, show(kwargs[argument]), expected, fix)
+                raise invalid(argument, show(kwargs[argument]), "no such argument for LBFGS", fix)
         super().__init__(learning_rate, name=name, **kwargs)
         self.converged: str | None = None
+        self._begun = 0  # how often training has begun, so that what is known of the data before is not used again
         self.forget()
 
     # Mathematics
@@ -229,8 +229,6 @@ class LBFGS(Optimizer):
                 raise invalid("constraint", received, expected, "use another optimizer, or a regularizer")
         source.shuffle = False
         self._begun += 1
-
-    _begun = 0  # how often training has begun, so that what is known of the data before is not used again
 
     def begin(self, variables: list[Variable]) -> None:
         """Begin an iteration on vectors of these variables; what is remembered of others is forgotten."""
