@@ -406,6 +406,25 @@ def test_the_order_of_the_samples_is_that_of_the_data():
     assert bits(shuffled) == bits(plain)
 
 
+def test_any_batch_size_that_takes_all_samples_is_full():
+    models = [net() for _ in range(4)]
+    fit(models[0])
+    models[1].fit(X, Y, batch_size=N, epochs=8, verbose=0)
+    models[2].fit(X, Y, batch_size=10 * N, epochs=8, verbose=0, steps_per_epoch=1)
+    models[3].fit(np.tile(X, (2, 1)), np.tile(Y, (2, 1)), "full", 8, 0, validation_split=0.5)
+    assert all(bits(model) == bits(models[0]) for model in models)
+
+
+def test_batches_have_their_callbacks():
+    seen = []
+    call = callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: seen.append(batch),
+        on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]),
+    )
+    losses = fit(net(), 3, callbacks=[call]).history["loss"]
+    assert seen == [part for loss in losses for part in (0, loss)]
+
+
 def test_logs_are_those_of_the_weights_behind_the_step():
     model = net(metrics=["mae", "RootMeanSquaredError"])
     history = fit(model, 9, validation_data=(X, Y)).history
