@@ -15,7 +15,7 @@ from fastnn.errors import NonFiniteError
 from fastnn.execute import NativeExecutor
 from fastnn.optimizers import LBFGS, line_search
 from fastnn.optimizers.lbfgs import Point
-from fastnn.optimizers.line_search import FEW, Trial, dot, search
+from fastnn.optimizers.line_search import FEW, Trial, Wolfe, dot, search
 
 RNG = np.random.default_rng(2)
 
@@ -124,6 +124,47 @@ def test_steps_out_of_the_domain_are_shortened():
     assert fulfilled and found.step < 1 and calls[0] == 1000 and fulfils(start, found.step, found.value, found.slope)
 
 
+def scripted(function, step=1.0, **options):
+    """A search of a function from (0, 0) with slope -1."""
+    return searched(lambda t: function(t) if t else (0.0, -1.0), step, **options)
+
+
+def test_a_step_that_is_higher_than_the_one_before_is_the_end_of_the_interval():
+    """Low enough in itself, and the slope would lead on (algorithm 3.5, line 3)."""
+    second = []
+
+    def valleys(t):
+        if t == 1:
+            return -1.0, -0.95
+        second.append(t)
+        return (-0.5, -2.0) if t == second[0] else (-1.5, 0.0)
+
+    _, found, fulfilled, calls = scripted(valleys)
+    assert fulfilled and 1 < found.step < calls[1] and len(calls) == 3
+
+
+def test_a_trial_that_is_higher_than_the_low_end_is_the_high_end():
+    """Also if its slope is flat (algorithm 3.6, line 3)."""
+
+    def bump(t):
+        return (-1.0, -0.95) if t == 1 else (-0.5, -0.1) if t > 1.2 else (-1.5, 0.0)
+
+    _, found, fulfilled, calls = scripted(bump)
+    assert fulfilled and 1 < found.step <= 1.2 < calls[2] < calls[1] and found.step == calls[-1]
+
+
+def test_an_interval_that_does_not_shrink_is_halved():
+    """A slope up to a wall: the cubics of its two sides lead to one of the ends again and again."""
+    wall = lambda t: (-t + 1e4 * max(0, t - 1) ** 2, -1 + 2e4 * max(0, t - 1))  # noqa: E731
+    start, found, fulfilled, _ = searched(wall, 1.9)
+    assert fulfilled and fulfils(start, found.step, found.value, found.slope)
+
+
+def test_the_search_ends_where_no_number_is_left():
+    _, found, fulfilled, calls = scripted(lambda t: (-1.0, -0.95) if t <= 1 else (math.inf, 0.0), max_eval=500)
+    assert not fulfilled and found.step == 1 and len(calls) < 70  # 53 halvings
+
+
 def test_a_function_without_a_minimum_gives_the_lowest_of_what_was_tried():
     start, found, fulfilled, calls = searched(lambda t: (-t, -1.0), 1.0, max_eval=7)
     assert not fulfilled and len(calls) == 7 and found.step == max(calls) and found.value < start.value
@@ -132,6 +173,13 @@ def test_a_function_without_a_minimum_gives_the_lowest_of_what_was_tried():
 def test_a_slope_that_lies_gives_the_start():
     start, found, fulfilled, calls = searched(lambda t: (t, -1.0), 1.0, max_eval=9)
     assert not fulfilled and found is start and len(calls) == 9
+
+
+def test_slopes_alone_say_where_a_parabola_has_its_minimum():
+    a, b = Trial(1.0, 5.0, -2.0), Trial(3.0, 5.1, 2.0)
+    assert Wolfe(a, noise=0.2).minimum(a, b) == 2.0
+    assert Wolfe(a, noise=0.05).minimum(a, b) == line_search.cubic_minimum(a, b) != 2.0
+    assert Wolfe(a, noise=0.2).minimum(b, Trial(4.0, 5.1, 1.0)) is None  # a maximum
 
 
 def test_values_that_are_all_noise_are_compared_by_slopes():
@@ -197,6 +245,15 @@ def test_rosenbrock(n):
             s = after.x - before.x
             assert after.value <= before.value + 1e-4 * before.gradient @ s
             assert abs(after.gradient @ s) <= -0.9 * before.gradient @ s * (1 + 1e-12)
+
+
+def test_no_curvature_is_remembered_of_what_has_none():
+    """From the top of a hill the value falls ever steeper, so that no step is flat enough."""
+    optimizer = LBFGS(max_eval=4)
+    evaluate = lambda x: Point(x, -float(x @ x), -2 * x)  # noqa: E731
+    start = evaluate(np.array([1.0, 2.0]))
+    end = optimizer.iterate(evaluate, start)
+    assert end.value < start.value and optimizer._changes == [] and optimizer.converged is None
 
 
 def test_a_quadratic_of_few_dimensions_takes_few_iterations():
@@ -571,6 +628,20 @@ def test_far_steps_are_shortened():
     assert fit(model, 30).history["loss"][-1] < 0.2
 
 
+def test_the_weights_are_those_of_the_step_that_is_taken():
+    """Whatever is tried after it."""
+
+    class Curious(LBFGS):
+        def iterate(self, evaluate, *args):
+            end = super().iterate(evaluate, *args)
+            assert evaluate(end.x + 1).value > end.value
+            return end
+
+    model, twin = (net(optimizer, metrics=["mae"]) for optimizer in (Curious(), LBFGS()))
+    assert fit(model).history == fit(twin).history
+    assert bits(model) == bits(twin)
+
+
 def test_callbacks():
     model = net(LBFGS(tolerance_change=0.0))
     early = callbacks.EarlyStopping("loss", min_delta=1e-2, patience=2, restore_best_weights=True)
@@ -608,6 +679,27 @@ def test_what_a_callback_changes_is_seen():
         change(twin)
         expected = twin.evaluate(X, Y, batch_size=N, verbose=0)
         assert starts[-2].value == pytest.approx(expected, rel=1e-6) != ends[3].value
+
+
+def test_other_data_are_seen():
+    """Those of another call with equal weights, and those that changed in place between two calls."""
+    x, y = (np.concatenate([a, a[:4]]) for a in (X, Y))  # 64 samples: the program of both calls is the same one
+    model, expected = net(Watching()), []
+
+    def look(*_):
+        expected.append(model.evaluate(x, y, batch_size=64, verbose=0))
+
+    def learn(*_):
+        model.train_on_batch(x[::-1] * 2, y)
+
+    fit(model, 3, x, y, callbacks=[callbacks.LambdaCallback(on_epoch_begin=look, on_epoch_end=learn)])
+    assert sum(key[0] == "train" for key in model._executors) == 1
+    starts = [start.value for start, _ in model.optimizer.pairs[::2]]
+    x *= 0.5
+    look()
+    fit(model, 1, x, y)
+    starts.append(model.optimizer.pairs[-1][0].value)
+    np.testing.assert_allclose(starts, expected, rtol=1e-6)
 
 
 # Where it goes wrong

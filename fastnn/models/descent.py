@@ -117,7 +117,7 @@ class Descent:
         gradient = np.zeros(len(x), self.dtype)
         parts = {f"{GRADIENT}{i}": part[np.newaxis] for i, part in enumerate(self._parts(gradient))}
         given = batch.data | found | parts, batch.first_rows, batch.row_counts
-        run = self.executor.run(*given, seed=batch.seed, iteration=batch.iteration.copy())
+        run = self.executor.run(*given, seed=batch.seed, iteration=batch.iteration)
         batch.team = max(batch.team, run.team)
         losses = loss_values(self.objective, self.program, found, batch.row_counts)
         value = float(total_loss(losses, found)[0])

@@ -13,7 +13,6 @@ import numpy as np
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal and Wright (2006), section 3.1, for quasi-Newton
 GROWTH = 1.1, 4.0  # how far behind the last step the next one is, in its distances from the one before (see `beyond`)
 FEW = 32  # products that are added one by one
-NEARER = 0.1  # part of an interval after which the next trial is, when the value at its other end is not finite
 SHRINKS = 0.66  # part of an interval that may be left after two trials in it, before the next one is in its middle
 
 
@@ -185,9 +184,7 @@ def beyond(wolfe: Wolfe, before: Trial, last: Trial) -> float:
 
 
 def between(wolfe: Wolfe, low: Trial, high: Trial) -> float:
-    """Where between two steps there may be a minimum; the middle, or near to the finite end, if that cannot be said."""
-    if high.value == math.inf:
-        return low.step + NEARER * (high.step - low.step)
+    """Where between two steps there may be a minimum; the middle if that cannot be said."""
     found = wolfe.minimum(low, high)
     inside = found is not None and min(low.step, high.step) < found < max(low.step, high.step)
     return found if found is not None and inside else low.step + (high.step - low.step) / 2
