@@ -60,9 +60,7 @@ def write(path: Any, arrays: dict[str, np.ndarray], description: dict[str, Any])
     table = {name: [str(a.dtype), list(a.shape), checksum(a)] for name, a in arrays.items()}
     text = json.dumps({"version": VERSION, **description, "arrays": table}, allow_nan=False, separators=(",", ":"))
     specs = {
-        name: safetensors.TensorSpec(
-            dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes
-        )
+        name: safetensors.TensorSpec(dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
         for name, a in arrays.items()
     }
     metadata = {DESCRIPTION: text, CHECKSUM: checksum_of_text(text)}
@@ -159,7 +157,9 @@ class Reader:
             for _, piece in self.pieces(name):
                 found = zlib.crc32(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data, found)
             if found != self.table[name][2]:
-                raise wrong(self.path, f"array {name!r}", "other values", f"ones with the checksum {self.table[name][2]}")
+                raise wrong(
+                    self.path, f"array {name!r}", "other values", f"ones with the checksum {self.table[name][2]}"
+                )
 
     def read_into(self, name: str, array: np.ndarray) -> None:
         """Copy an array of the file into one of the same type and shape."""

@@ -1,7 +1,6 @@
 """Models as arrays and a description, and back."""
 
 import json
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +28,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     """Write a model to a file: layers, weights, the arguments of ``compile``, and the state of the optimizer.
 
     The file is a safetensors container, which other programs can open as well. It holds no code: a class or function of
-    one's own is in it by name, and passed to `load_model`. It is written beside `filepath` and takes its name when it is
-    whole and on the disk: nothing that happens meanwhile leaves half a file, or takes the old one away.
+    one's own is in it by name, and passed to `load_model`. It is written beside `filepath` and takes its name when it
+    is whole and on the disk: nothing that happens meanwhile leaves half a file, or takes the old one away.
 
     Parameters
     ----------
@@ -72,7 +71,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     if model._compiled is not None:
         description["compile"] = compiled_config(model)
         description["optimizer"] = optimizer_config(model)
-        arrays |= optimizer_arrays(model.optimizer, model.variables)
+        kept = model.optimizer.state(model.variables)
+        arrays |= {f"{OPTIMIZER}/{name}": array for name, array in kept.items()}
     container.write(path, arrays, plain(description))
 
 
@@ -84,7 +84,7 @@ def load_model(
 ) -> Model:
     """The model that `save_model` wrote, with weights, optimizer and its state.
 
-    No code is taken from the file and no other file is opened. All that the file says is checked before there is a model.
+    No code is taken from the file and no other file is opened. All that it says is checked before there is a model.
 
     Parameters
     ----------
@@ -124,16 +124,12 @@ def load_model(
                 raise wrong(file.path, "model", type(model).__name__, "a model")
             if not model.built:
                 model.build(shapes_in(described["model"].get("build_shape")))
-        found = matching_weights(file, model)
-        state: list[tuple[str, Variable]] = []
+        for name, variable in matching_weights(file, model):
+            file.read_into(name, variable.value)
         if compiles and described.get("compile") is not None:
             with described_by(file.path, "compile"):
                 model.compile(**described["compile"])
-                state = optimizer_state(file, model, described.get("optimizer"))
-        elif not compiles:
-            state = []
-        for name, variable in [*found, *state]:
-            file.read_into(name, variable.value)
+                restore_optimizer(file, model, described.get("optimizer"))
     return model
 
 
@@ -201,7 +197,9 @@ def plain(description: Any) -> Any:
     try:
         return json.loads(json.dumps(description, default=converted, allow_nan=False))
     except (TypeError, RecursionError) as error:
-        raise invalid("configuration of the model", str(error), "what JSON can express", "correct get_config()") from None
+        raise invalid(
+            "configuration of the model", str(error), "what JSON can express", "correct get_config()"
+        ) from None
 
 
 def plain_shapes(shapes: Any) -> Any:
@@ -311,38 +309,20 @@ def optimizer_config(model: Model) -> dict[str, Any]:
     return {"iterations": int(optimizer._iterations[0]), "not_decayed": [places, pattern]}
 
 
-def optimizer_arrays(optimizer: Optimizer, variables: list[Variable]) -> dict[str, np.ndarray]:
-    """What an optimizer keeps of each variable."""
-    found = {}
-    for i, variable in enumerate(variables):
-        for kind, kept in optimizer.kept(variable).items():
-            found[f"{OPTIMIZER}/{kind}/{i}/{variable.path}"] = kept.value
-    return found
-
-
-def optimizer_state(file: Reader, model: Model, described: Any) -> list[tuple[str, Variable]]:
-    """Names of arrays and the variables of the optimizer that they belong to."""
+def restore_optimizer(file: Reader, model: Model, described: Any) -> None:
+    """Give the optimizer of a new model the state that the file has."""
     optimizer: Optimizer = model.optimizer
-    variables = model.variables
-    iterations, (places, pattern) = described["iterations"], described["not_decayed"]
+    places, pattern = described["not_decayed"]
+    optimizer._not_decayed = {id(model.variables[i]) for i in places}, pattern
+    iterations = described["iterations"]
     if type(iterations) is not int or not 0 <= iterations < 2**62:
-        raise wrong(file.path, "iterations", show(iterations), "a number of steps")
-    optimizer._not_decayed = {id(variables[i]) for i in places}, pattern
+        raise invalid("iterations", show(iterations), "a number of steps", "use an undamaged file")
     optimizer._iterations[0] = iterations
-    found = []
-    for name in file.table:
-        first, _, rest = name.partition("/")
-        if first == WEIGHTS:
-            continue
-        kind, _, rest = rest.partition("/")
-        place = rest.partition("/")[0]
-        if first != OPTIMIZER or not place.isdecimal() or int(place) >= len(variables):
-            raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
-        variable = variables[int(place)]
-        dtype, shape, _ = file.table[name]
-        if math.prod(shape) != math.prod(variable.shape):
-            raise wrong(file.path, f"array {name!r}", f"shape {tuple(shape)}", f"shape {variable.shape}")
-        kept = optimizer.keep(variable, kind)
-        check_like(file, name, kept, "use an undamaged file")
-        found.append((name, kept))
-    return found
+    table = {}
+    for name, (dtype, shape, _) in file.table.items():
+        kind, _, rest = name.partition("/")
+        if kind == OPTIMIZER:
+            table[rest] = dtype, tuple(shape)
+        elif kind != WEIGHTS:
+            raise invalid("arrays", repr(name), "those of weights and optimizer", "use an undamaged file")
+    optimizer.restore(model.variables, table, lambda name, array: file.read_into(f"{OPTIMIZER}/{name}", array))
