@@ -255,7 +255,7 @@ class Layer(Configurable):
         if self.given_input_shape is not None:
             config["input_shape"] = self.given_input_shape
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = self.activity_regularizer
+            config["activity_regularizer"] = self._described("activity_regularizer")
         return config
 
     def add_loss(self, loss: Any) -> None:

@@ -44,9 +44,12 @@ class FormatError(ValueError):
 
 def wrong(path: Any, field: str, received: object, expected: str, fix: str = "use an undamaged file") -> FormatError:
     """The error of a file that has something else than expected."""
-    message = str(invalid(f"{field} of {os.fspath(path)}", received, expected, fix))
-    reason = message.split("; to fix it", 1)[0].split(": ", 1)[1]
-    return FormatError(message, os.fspath(path), field, reason)
+    argument = f"{field} of {os.fspath(path)}"
+    error = invalid(argument, received, expected, fix, FormatError)
+    assert isinstance(error, FormatError)
+    error.path, error.field = os.fspath(path), field
+    error.reason = str(error).removeprefix(f"{argument}: ").partition("; to fix it")[0]
+    return error
 
 
 def checksum(array: np.ndarray) -> int:
@@ -148,7 +151,8 @@ class Reader:
         rows = max(1, shape[0] * PIECE // nbytes)
         given = self._file.get_slice(name)
         for low in range(0, shape[0], rows):
-            yield slice(low, low + rows), given[low : low + rows]
+            place = slice(low, min(low + rows, shape[0]))
+            yield place, given[place]
 
     def check(self, names: list[str]) -> None:
         """Compare the arrays with their checksums."""

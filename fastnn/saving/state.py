@@ -11,6 +11,7 @@ import numpy as np
 from .. import config, losses, metrics, optimizers, tree
 from ..errors import check_flag, invalid, not_provided, show
 from ..layers.base import undone_on_error
+from ..layers.regularization import Random
 from ..models import Model
 from ..models.functional import layer_config, layer_from_config
 from ..models.objective import is_config
@@ -66,6 +67,7 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     description: dict[str, Any] = {
         "floatx": config.floatx(),
         "model": layer_config(model) | {"build_shape": plain_shapes(model.build_shape)},
+        "streams": [layer._stream for layer in random_layers(model)],
         "compile": None,
     }
     if model._compiled is not None:
@@ -124,6 +126,7 @@ def load_model(
                 raise wrong(file.path, "model", type(model).__name__, "a model")
             if not model.built:
                 model.build(shapes_in(described["model"].get("build_shape")))
+            restore_streams(model, described.get("streams"))
         for name, variable in matching_weights(file, model):
             file.read_into(name, variable.value)
         if compiles and described.get("compile") is not None:
@@ -260,11 +263,24 @@ def described_by(path: str, field: str) -> Iterator[None]:
     except FormatError:
         raise
     except Exception as error:
-        text = str(error) or type(error).__name__
-        message = f"{field} of {path}: {text}"
-        if "class_name: " in text or "expected one of" in text:
-            message += " Classes and functions of one's own are passed as custom_objects."
-        raise FormatError(message, path, field, text) from error
+        received = f"what gives the error: {str(error) or type(error).__name__}"
+        fix = "pass classes and functions of one's own as custom_objects, or use an undamaged file"
+        raise wrong(path, field, received.rstrip("."), "a description that makes one", fix) from error
+
+
+def random_layers(model: Model) -> list[Random]:
+    """Layers that draw numbers, each with a stream of them that training goes on with."""
+    return [layer for layer in model._tree() if isinstance(layer, Random)]
+
+
+def restore_streams(model: Model, streams: Any) -> None:
+    """Give the random layers of a new model their streams."""
+    layers = random_layers(model)
+    known = isinstance(streams, list) and len(streams) == len(layers)
+    if not known or not all(type(stream) is int and 0 <= stream < 2**32 for stream in streams):
+        raise invalid("streams", show(streams), f"{len(layers)} integers from 0 to 2**32 - 1", "use an undamaged file")
+    for layer, stream in zip(layers, streams, strict=True):
+        layer._stream = stream
 
 
 # Arrays
