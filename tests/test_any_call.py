@@ -87,7 +87,6 @@ FUNCTIONS = {
     "callbacks.History": {},
     "callbacks.LambdaCallback": {},
     "callbacks.LearningRateScheduler": {"schedule": lambda epoch: 0.1},
-    "callbacks.Monitor": {"monitor": "loss", "mode": "min", "min_delta": 0.0, "patience": 1},
     "callbacks.ProgbarLogger": {},
     "callbacks.ReduceLROnPlateau": {"monitor": "loss"},
     **{f"constraints.{made.__name__}": {} for made in constraints.NAMES.values()},
@@ -277,7 +276,6 @@ ELSEWHERE = {  # raised, not called; in METHODS; methods of models
 }
 HELPERS = {  # of other modules, though their names have no underscore
     "constraints": "OfNorms at_least_zero checked_axis constrained",
-    "callbacks": "check_count check_verbose",
     "losses": "align_target logits_of paired target_shape written",
     "metrics": "accuracy_of from_function",
     "optimizers": "fraction positive small",

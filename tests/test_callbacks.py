@@ -9,7 +9,6 @@ import pytest
 
 from fastnn import callbacks
 from fastnn.callbacks import (
-    HOOKS,
     Callback,
     CallbackList,
     EarlyStopping,
@@ -19,6 +18,7 @@ from fastnn.callbacks import (
     ProgbarLogger,
     ReduceLROnPlateau,
 )
+from fastnn.callbacks.base import HOOKS
 
 NAN = float("nan")
 
@@ -486,7 +486,7 @@ def test_a_bar_on_a_terminal(logger, monkeypatch, capsys):
 def test_messages_appear_above_the_bar(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    train(ProgbarLogger(), Clock(monkeypatch), between=lambda: callbacks._say("a message"))
+    train(ProgbarLogger(), Clock(monkeypatch), between=lambda: callbacks.progress.say("a message"))
     assert screen(terminal.getvalue()) == ["a message", LINES[0], "a message", LINES[1], ""]
 
 

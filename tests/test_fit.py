@@ -484,7 +484,7 @@ class Calls(callbacks.Callback):
         self.calls = []
 
 
-for _hook in callbacks.HOOKS:
+for _hook in callbacks.base.HOOKS:
     if _hook not in ("on_batch_begin", "on_batch_end"):
         setattr(Calls, _hook, lambda self, *a, _hook=_hook: self.calls.append((_hook[3:], *a[:-1], dict(a[-1]))))
 
