@@ -1,18 +1,23 @@
 """Callbacks: objects that training, evaluation and prediction tell about their progress."""
 
 from .base import Callback, CallbackList
+from .files import BackupAndRestore, CSVLogger, ModelCheckpoint
 from .functions import LambdaCallback, LearningRateScheduler
 from .history import History
-from .monitors import EarlyStopping, ReduceLROnPlateau
+from .monitors import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 from .progress import ProgbarLogger
 
 __all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
     "Callback",
     "CallbackList",
     "EarlyStopping",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "TerminateOnNaN",
 ]

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import check_integer, invalid, is_one_of, show
+from ..errors import NonFiniteError, check_integer, invalid, is_one_of, show
 
 Logs = dict[str, Any] | None
 
@@ -36,6 +36,7 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any] | None = None
+    kept: tuple[str, ...] = ()  # attributes that `state` gives
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive the settings of the run."""
@@ -44,6 +45,18 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Receive the model."""
         self.model = model
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers from epoch to epoch, for `BackupAndRestore`: numbers, strings, arrays, lists and dicts.
+
+        By default the attributes whose names are in ``kept``.
+        """
+        return {name: getattr(self, name) for name in self.kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember again what `state` gave; after `on_train_begin`. By default it sets attributes."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Called when ``fit`` begins."""
@@ -146,6 +159,23 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             if hasattr(callback, "progress"):
                 callback.progress(done_batches, logs)
+
+    def resume(self, source: Any, first: int) -> int:
+        """The epoch that training begins with: that of a backup if one of the callbacks has it."""
+        for callback in self.callbacks:
+            if hasattr(callback, "keep"):
+                return int(getattr(callback, "resume")(source, self.callbacks, first))
+        return first
+
+    def keep(self, source: Any, epoch: int) -> None:
+        """Let callbacks that have a method `keep` write where training is, before this epoch."""
+        for callback in self.callbacks:
+            if hasattr(callback, "keep"):
+                callback.keep(source, self.callbacks, epoch)
+
+    def ends_at(self, error: NonFiniteError) -> bool:
+        """Whether one of the callbacks lets training end in order where it has diverged."""
+        return any([callback.ends_at(error) for callback in self.callbacks if hasattr(callback, "ends_at")])
 
 
 def _flat(callbacks: Any) -> list[Callback]:

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from ..errors import check_flag, check_number, invalid, is_one_of, show, unknown
+from ..errors import NonFiniteError, check_flag, check_number, invalid, is_one_of, show, unknown
 from .base import Callback, Logs, check_count, check_verbose
 from .progress import say
 
@@ -28,6 +28,8 @@ class Monitor(Callback):
         A change has to be larger than this to count as an improvement.
     patience : int
     """
+
+    kept: tuple[str, ...] = ("wait", "best")
 
     def __init__(self, monitor: str, mode: str, min_delta: float, patience: int):
         if not isinstance(monitor, str):
@@ -138,6 +140,8 @@ class EarlyStopping(Monitor):
     (True, 3, 1)
     """
 
+    kept = (*Monitor.kept, "best_weights", "best_epoch", "stopped_epoch")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -233,6 +237,8 @@ class ReduceLROnPlateau(Monitor):
     0.25
     """
 
+    kept = (*Monitor.kept, "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -281,3 +287,32 @@ class ReduceLROnPlateau(Monitor):
                 if self.verbose:
                     say(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {reduced}.")
                 self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class TerminateOnNaN(Callback):
+    """Ends training in order where a loss or gradient is not finite, instead of by `NonFiniteError`.
+
+    The weights are those after the last finite step; the epoch is not in the history. With ``on_nonfinite="ignore"``,
+    training ends where the mean loss of the epoch so far is not finite, with the weights that it has then.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))])
+    >>> model.compile(fastnn.optimizers.SGD(1e30), "mse")
+    >>> history = model.fit([[1.0]] * 9, [1e30] * 9, batch_size=1, verbose=0, callbacks=[TerminateOnNaN()])
+    Batch 1: Invalid loss, terminating training
+    >>> history.epoch
+    []
+    """
+
+    def ends_at(self, error: NonFiniteError) -> bool:
+        """Let training end."""
+        say(f"Batch {error.step}: Invalid loss, terminating training")
+        return True
+
+    def progress(self, done_batches: int, logs: Logs = None) -> None:
+        """End training if the loss so far is not finite."""
+        if not np.isfinite((logs or {}).get("loss", 0.0)) and not self.model.stop_training:
+            say(f"Batch {done_batches - 1}: Invalid loss, terminating training")
+            self.model.stop_training = True

@@ -101,6 +101,14 @@ class ArraySource:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
+    def position(self) -> list[int]:
+        """Where the next epoch begins."""
+        return [self._passes, self._done]
+
+    def resume(self, position: list[int]) -> None:
+        """Begin where `position` was."""
+        self._passes, self._done = position
+
     def epoch(self, number: int, at_once: int | None = None) -> Iterator[Chunk]:
         """The batches of an epoch, so many at once, by default as many as take some time together."""
         if self.steps is None:
@@ -179,6 +187,23 @@ class StreamSource:
                 fix = "check what makes the batches"
                 raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
             raise
+
+    def position(self) -> list[int]:
+        """Which pass the next epoch begins with; refused where it begins within one, or nobody knows where."""
+        if not isinstance(self.stream, PyDataset):
+            expected = "arrays or a PyDataset, which can begin with any epoch"
+            fix = "pass one of them, or leave BackupAndRestore out"
+            raise invalid("x", f"{show(self.stream)}, which cannot", expected, fix)
+        if self.steps is not None and self.steps != length_of(self.stream):
+            expected, fix = "all batches of the PyDataset in each epoch", "leave it out"
+            raise invalid("steps_per_epoch", show(self.steps), f"{expected} with BackupAndRestore", fix)
+        return [self._passes - (self._rest is not None)]
+
+    def resume(self, position: list[int]) -> None:
+        """Begin with the pass that `position` told."""
+        [self._passes] = position
+        self._first.clear()
+        self._rest = None
 
     def reset(self) -> None:
         """Begin at the first batch, if the stream can."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import config, losses, optimizers, tree
 from ..callbacks import CallbackList, History, ProgbarLogger
-from ..errors import check_flag, invalid, is_one_of, not_provided, show, unknown
+from ..errors import NonFiniteError, check_flag, invalid, is_one_of, not_provided, show, unknown
 from ..execute import NativeExecutor, OneBatch, switches
 from ..layers.base import Structure
 from . import data
@@ -226,19 +226,26 @@ class Trainer(Engine):
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
-            for epoch in range(initial_epoch, epochs):
+            first = called.resume(source, initial_epoch)
+            for epoch in range(first, first if self.stop_training else epochs):
                 called.on_epoch_begin(epoch)
                 logs = {}
-                for done, logs in self._run(source, epoch, called, TRAIN, on_nonfinite):
-                    called.progress(done, logs)
-                    if self.stop_training:
-                        break
+                try:
+                    for done, logs in self._run(source, epoch, called, TRAIN, on_nonfinite):
+                        called.progress(done, logs)
+                        if self.stop_training:
+                            break
+                except NonFiniteError as error:
+                    if not called.ends_at(error):
+                        raise
+                    break
                 if not logs:  # the stream has ended
                     break
                 if tested is not None and validates(epoch + 1):
                     scores = self._evaluate(tested, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
+                called.keep(source, epoch + 1)
                 if self.stop_training:
                     break
             self.optimizer.finalize_variable_values(self.trainable_variables)
