@@ -18,7 +18,7 @@ from ..models.sources import Chunk
 from ..optimizers.optimizer import STEP_INPUTS
 from ..program import STEP, Program
 from ..sweeps import step_cost
-from .members import Member
+from .members import Member, alike
 
 MOST_ROWS = 1 << 22  # of the orders of all members in one chunk: 32 megabytes
 COST_PER_SECOND = 5e9  # at least, in the unit of `fastnn.sweeps`: only for how long the first chunk is
@@ -147,6 +147,8 @@ class SideBySide:
         assert objective is not None
         self.logs = Logs(objective, len(members))
         self.in_c = all(map(sums_of_batches, objective.metrics))
+        optimizers = [member.model.optimizer for member in members]
+        self.steps_alike = [alike(optimizers[0], optimizer) for optimizer in optimizers]
         self.failed: dict[int, NonFiniteError] = {}
 
     def first_pace(self) -> Pace:
@@ -169,6 +171,7 @@ class SideBySide:
             self.logs.totals.clear()
             for member in self.members:
                 member.model.reset_metrics()
+        steps: dict[Any, dict[str, np.ndarray]] = {}
         jobs, at_work = [], [k for k in range(count) if k not in self.failed]
         for k in at_work:
             model, iteration = self.members[k].model, None
@@ -179,8 +182,7 @@ class SideBySide:
                         own[k][goal.area(PREDICTIONS)] = np.empty((rows, *shape[1:]), config.floatx())
             if self.mode == TRAIN:
                 iteration = model.optimizer._iterations
-                inputs = model.optimizer.step_inputs(batches)
-                own[k] |= {name: numbers.astype(config.floatx()) for name, numbers in inputs.items()}
+                own[k] |= self._step_inputs(k, batches, steps)
             data = {**self.arrays, **own[k], "order": orders[k]}
             jobs.append(Job(self.programs[k], data, starts, counts, self.members[k].seed, iteration, self.policy))
         runs = run_side_by_side(jobs) if jobs else []
@@ -195,6 +197,16 @@ class SideBySide:
         for values in logs.values():
             values[list(self.failed)] = np.nan
         return logs
+
+    def _step_inputs(self, k: int, batches: int, known: dict[Any, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """What the optimizer of a member gives for its next steps, which other optimizers like it may have computed."""
+        optimizer = self.members[k].model.optimizer
+        rate = optimizer._learning_rate
+        key = int(optimizer._iterations[0]), k if callable(rate) or not self.steps_alike[k] else rate
+        if key not in known:
+            inputs = optimizer.step_inputs(batches)
+            known[key] = {name: numbers.astype(config.floatx()) for name, numbers in inputs.items()}
+        return known[key]
 
     def _failure(self, k: int, job: Job, batch: int) -> NonFiniteError:
         member = self.members[k]
