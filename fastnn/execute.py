@@ -500,7 +500,7 @@ class NativeExecutor:
         on_nonfinite: str,
         threads: int,
     ) -> tuple[Call, int, dict[int, np.ndarray]]:
-        """What C receives, with memory that `_workspaces` gets back: for how many threads it is, and arena and local."""
+        """What C receives, and what `_workspaces` gets back besides its scratch: the threads it is for, and its areas."""
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
@@ -606,34 +606,33 @@ class Job:
     on_nonfinite: str = "raise"
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[Any, Any, Any, int, Any, str]:
         return self.data, self.first_rows, self.row_counts, self.seed, self.iteration, self.on_nonfinite
 
 
 def run_side_by_side(jobs: list[Job]) -> list[Run]:
     """Run several jobs in one call of C, as many at a time as there are threads, each on one thread.
 
-    They have at least one batch each, and write to no memory in common. Where their executors do not share one plan, or a
-    run is more than one call of C, they run one after the other.
+    They have at least one batch each, and write to no memory in common. Where their executors do not share one plan, or
+    a run is more than one call of C, they run one after the other.
     """
-    executors = [job.executor for job in jobs]
-    first = executors[0]
-    shared = isinstance(first, NativeExecutor) and first.whole
-    if not shared or any(getattr(other, "steps", None) is not first.steps for other in executors):
+    executors = [job.executor for job in jobs if isinstance(job.executor, NativeExecutor)]
+    first = executors[0] if len(executors) == len(jobs) else None
+    if first is None or not first.whole or any(other.steps is not first.steps for other in executors):
         return [job.executor.run(*job.arguments) for job in jobs]
     threads = together(len(jobs))
-    prepared = [job.executor._call(*job.arguments, threads=1) for job in jobs]
+    prepared = [own._call(*job.arguments, 1) for own, job in zip(executors, jobs, strict=True)]
     try:
         plan = first.steps.view(np.uint8), first.sweeps.view(np.uint8)
         calls = [call.arguments() for call, _, _ in prepared]
         team, found = _native.execute_all(first.isa, first.program.rows, *plan, calls, threads, first.count_all)
     finally:
-        for job, (call, most, own) in zip(jobs, prepared, strict=True):
-            job.executor._workspaces.append((most, own, call.workspace))
+        for own, (call, most, memory) in zip(executors, prepared, strict=True):
+            own._workspaces.append((most, memory, call.workspace))
     if team > 1:
         kept.team = team
     runs = [Run(done, skipped, 1) for done, skipped in found]
-    return [job.executor._finished(run, *job.arguments, None) for job, run in zip(jobs, runs, strict=True)]
+    return [own._finished(run, *job.arguments, None) for own, job, run in zip(executors, jobs, runs, strict=True)]
 
 
 def together(jobs: int) -> int:

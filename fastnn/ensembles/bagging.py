@@ -110,15 +110,17 @@ class Bagging(Ensemble):
         parts = [np.concatenate(pieces) for pieces in zip(*self._predictions(x), strict=True)]
         outputs = [mean_of(unseen, part) for part in parts]
         self.oob_prediction_ = tree.shape_pack(first.output_shape, outputs)
-        has = unseen.any(axis=1)
+        has = np.asarray(unseen.any(axis=1))
         if not has.all():
             few = f"{int((~has).sum())} of {len(has)} rows were seen by every member and have no out-of-bag prediction"
             warnings.warn(f"{few}; train more members, or on fewer rows each", stacklevel=3)
         if not has.any():
             self.oob_score_ = {}
             return
-        chosen = [[None if a is None else a[has] for a in arrays] for arrays in (outputs, given.y, given.weights)]
-        self.oob_score_ = self._judged(*chosen, None, 0, True)
+        y_pred, y_true, weights = (
+            [None if a is None else a[has] for a in arrays] for arrays in (outputs, given.y, given.weights)
+        )
+        self.oob_score_ = self._judged(y_pred, y_true, weights, None, 0, True)
 
 
 def drawn_rows(samples: int, drawn: int, seed: int, again: bool) -> np.ndarray:

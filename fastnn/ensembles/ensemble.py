@@ -214,7 +214,9 @@ class Ensemble:
         return_std = check_flag("return_std", return_std)
         with self._together():
             parts = [reduced(made, False) for made in self._predictions(x)]
-        of_outputs = [[np.concatenate(pieces) for pieces in zip(*found, strict=True)] for found in zip(*parts, strict=True)]
+        of_outputs = [
+            [np.concatenate(pieces) for pieces in zip(*found, strict=True)] for found in zip(*parts, strict=True)
+        ]
         shape = self.members[0].output_shape
         mean, std = (tree.shape_pack(shape, list(leaves)) for leaves in zip(*of_outputs, strict=True))
         return (mean, std) if return_std else mean
@@ -355,7 +357,9 @@ class Ensemble:
             assert compiled is not None
             names, several = dict(base._names), len(first.output_names) > 1
             owners = first.output_names if several else [first.layers[-1].name]
-            inputs = [layers.Input(shape[1:], name=f"mean of {owner}") for owner, shape in zip(owners, key[1], strict=True)]
+            inputs = [
+                layers.Input(shape[1:], name=f"mean of {owner}") for owner, shape in zip(owners, key[1], strict=True)
+            ]
             made = [layers.Activation("linear", name=owner)(x) for owner, x in zip(owners, inputs, strict=True)]
             judge = Model(packed(inputs), packed(made), name=f"mean of {first.name}")
             metrics = copy.deepcopy((compiled.metrics, compiled.weighted_metrics))

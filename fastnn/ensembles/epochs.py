@@ -113,8 +113,7 @@ class Logs:
 def sums_of_batches(metric: Metric) -> bool:
     """Whether a metric is the mean of what C sums up for each batch."""
     own = type(metric)
-    plain = own.result is Mean.result and own.add is Mean.add if isinstance(metric, MeanMetricWrapper) else False
-    return metric.in_c and plain and not metric.at_end
+    return issubclass(own, MeanMetricWrapper) and metric.in_c and own.result is Mean.result and own.add is Mean.add
 
 
 class SideBySide:
@@ -145,7 +144,7 @@ class SideBySide:
         self.outputs = [a for a in self.program.areas if a.kind == STEP and a.name not in STEP_INPUTS]
         objective = members[0].model._objective
         assert objective is not None
-        self.logs = Logs(objective, len(members))
+        self.objective, self.logs = objective, Logs(objective, len(members))
         self.in_c = all(map(sums_of_batches, objective.metrics))
         optimizers = [member.model.optimizer for member in members]
         self.steps_alike = [alike(optimizers[0], optimizer) for optimizer in optimizers]
@@ -177,7 +176,7 @@ class SideBySide:
             model, iteration = self.members[k].model, None
             if not self.in_c:
                 rows = int(starts[-1] + counts[-1])
-                for goal, shape in zip(model._objective.goals, tree.shape_leaves(model.output_shape), strict=True):
+                for goal, shape in zip(self.objective.goals, tree.shape_leaves(model.output_shape), strict=True):
                     if goal.in_python:
                         own[k][goal.area(PREDICTIONS)] = np.empty((rows, *shape[1:]), config.floatx())
             if self.mode == TRAIN:
@@ -285,6 +284,6 @@ def train(
 def evaluate(side: SideBySide, samples: int, batch_size: int) -> dict[str, np.ndarray]:
     """Losses and metrics of the members, of shape (members, 1)."""
     logs: dict[str, np.ndarray] = {}
-    for _, logs in train(side, samples, batch_size, range(1), shuffle=False, one_by_one=True):
-        pass
+    for _, so_far in train(side, samples, batch_size, range(1), shuffle=False, one_by_one=True):
+        logs = so_far
     return logs

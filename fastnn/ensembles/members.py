@@ -113,11 +113,14 @@ def same_program(a: Model, b: Model) -> bool:
         return False
     if (a._objective is None) != (b._objective is None):
         return False
-    pairs = [(a._objective, b._objective), (a.layers, b.layers), (a._trainable_flags(), b._trainable_flags())]
-    ours, theirs = a.penalties, b.penalties
-    pairs.append(([(r, v.path) for r, v in ours], [(r, v.path) for r, v in theirs]))
-    decays = [[m.optimizer._decays(v) for v in m.trainable_variables] for m in (a, b)]
-    pairs += [(decays[0], decays[1]), (a.activity_regularizer, b.activity_regularizer)]
+    pairs: list[tuple[Any, Any]] = [
+        (a._objective, b._objective),
+        (a.layers, b.layers),
+        (a._trainable_flags(), b._trainable_flags()),
+    ]
+    penalties: list[Any] = [[(regularizer, v.path) for regularizer, v in m.penalties] for m in (a, b)]
+    decays: list[Any] = [[m.optimizer._decays(v) for v in m.trainable_variables] for m in (a, b)]
+    pairs += [(penalties[0], penalties[1]), (decays[0], decays[1]), (a.activity_regularizer, b.activity_regularizer)]
     return all(alike(*pair) for pair in pairs)
 
 
