@@ -500,7 +500,7 @@ class NativeExecutor:
         on_nonfinite: str,
         threads: int,
     ) -> tuple[Call, int, dict[int, np.ndarray]]:
-        """What C receives, and what `_workspaces` gets back besides its scratch: the threads it is for, and its areas."""
+        """What C receives, and what `_workspaces` gets back besides its scratch: for how many threads, and areas."""
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:

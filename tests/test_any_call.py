@@ -93,6 +93,8 @@ FUNCTIONS = {
     "constraints.get": {"identifier": "max_norm"},
     "constraints.serialize": {"constraint": constraints.MaxNorm()},
     "datasets.concrete.load_data": {},
+    "ensembles.Bagging": {"make": MODELS["model"], "members": 2, "max_samples": 0.5},
+    "ensembles.Ensemble": {"make": MODELS["model"], "members": 2, "seed": 1},
     "ensembles.mc_dropout": {"model": MODELS["model"](), "x": X, "samples": 2, "seed": 1},
     **{f"initializers.{name}": {} for name in initializers.NAMES if hasattr(initializers, name)},
     "initializers.Initializer": {},
@@ -318,6 +320,10 @@ def built():
     return layer
 
 
+def ensemble():
+    return fastnn.ensembles.Ensemble(MODELS["model"], 2, seed=1)
+
+
 def setter(attribute):
     """The assignment to a property as a method."""
 
@@ -417,6 +423,22 @@ METHODS = {
         {"grads": [X], "trainable_variables": [fastnn.Variable(X)]},
     ),
     "build": (lambda: optimizers.Ftrl(), "build", {"variables": [fastnn.Variable(X)]}),
+    "Ensemble.evaluate": (ensemble, "evaluate", {"x": X, "y": Y, "verbose": 0, "sample_weight": WEIGHTS}),
+    "Ensemble.fit": (
+        ensemble,
+        "fit",
+        {
+            "x": X,
+            "y": Y,
+            "verbose": 0,
+            "batch_size": 8,
+            "epochs": 1,
+            "validation_data": (X, Y, WEIGHTS),
+            "class_weight": {0: 1.0, 2: 2.0},
+            "sample_weight": WEIGHTS,
+        },
+    ),
+    "Ensemble.predict": (ensemble, "predict", {"x": X, "return_std": True}),
     "exclude_from_weight_decay": (
         lambda: optimizers.AdamW(),
         "exclude_from_weight_decay",

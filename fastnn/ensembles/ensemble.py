@@ -20,6 +20,8 @@ from .epochs import Part, SideBySide, evaluate, train
 from .members import executors, make_members, member_seeds
 from .sampling import CHUNK_NUMBERS, reduced
 
+MOST_MEMBERS = 4096
+
 
 class Ensemble:
     """Models of one architecture with different first weights, trained side by side and averaged.
@@ -35,6 +37,7 @@ class Ensemble:
         learning rates and initializers may differ. Of a `Sequential` of fastnn's own layers one plan is made for all
         members; other models are recorded once for each.
     members : int, default 16
+        At most 4096.
     seed : int, optional
         From 0 to ``2**32 - 1``: what the seeds of the members come from. Default: the seed in force
         (`fastnn.set_random_seed`), and another one for each ensemble that is made after it. More members begin with
@@ -80,7 +83,8 @@ class Ensemble:
     """
 
     def __init__(self, make: Callable[[], Model], members: int = 16, seed: int | None = None):
-        count = whole("members", members, 1)
+        fix = "pass a number such as 16"
+        count = check_integer("members", members, 1, f"an integer from 1 to {MOST_MEMBERS}", fix, MOST_MEMBERS)
         if seed is not None:
             expected, fix = "an integer from 0 to 2**32 - 1", "pass such an integer or leave it out"
             seed = check_integer("seed", seed, 0, expected, fix, 2**32 - 1)
