@@ -196,6 +196,7 @@ FIT = {  # calls of an ensemble
         r"validation_data\[1\]: received",
     ),
     "std": (lambda e: e.predict(X, return_std="yes"), TypeError, "return_std: received 'yes'"),
+    "predict-layer": (lambda e: e.predict(layers.Dense(2, name="d")), TypeError, "received <Dense"),
     "predict-width": (lambda e: e.predict(X[:, :3]), ValueError, r"\(12, 3\)"),
     "evaluate-labels": (lambda e: e.evaluate(X, Y + 1, verbose=0), ValueError, "y: received labels from 1 to 3"),
     "evaluate-length": (lambda e: e.evaluate(X, Y[:5], verbose=0), ValueError, "received 5 samples"),

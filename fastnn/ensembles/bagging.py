@@ -68,7 +68,7 @@ class Bagging(Ensemble):
     ...     model.compile("adam", "mse", metrics=["mae"])
     ...     return model
     >>> x = np.linspace(-1, 1, 1000)[:, np.newaxis]
-    >>> bagging = ensembles.Bagging(make, members=8, seed=1, oob_score=True)
+    >>> bagging = ensembles.Bagging(make, members=24, seed=1, oob_score=True)
     >>> history = bagging.fit(x, x**2, verbose=0)
     >>> bagging.oob_prediction_.shape, sorted(bagging.oob_score_)
     ((1000, 1), ['loss', 'mae'])
@@ -111,16 +111,13 @@ class Bagging(Ensemble):
         outputs = [mean_of(unseen, part) for part in parts]
         self.oob_prediction_ = tree.shape_pack(first.output_shape, outputs)
         has = np.asarray(unseen.any(axis=1))
-        if not has.all():
-            few = f"{int((~has).sum())} of {len(has)} rows were seen by every member and have no out-of-bag prediction"
-            warnings.warn(f"{few}; train more members, or on fewer rows each", stacklevel=3)
-        if not has.any():
-            self.oob_score_ = {}
-            return
         y_pred, y_true, weights = (
             [None if a is None else a[has] for a in arrays] for arrays in (outputs, given.y, given.weights)
         )
-        self.oob_score_ = self._judged(y_pred, y_true, weights, None, 0, True)
+        self.oob_score_ = self._judged(y_pred, y_true, weights, None, 0, True) if has.any() else {}
+        if not has.all():
+            few = f"{int((~has).sum())} of {len(has)} rows were seen by every member and have no out-of-bag prediction"
+            warnings.warn(f"{few}; train more members, or on fewer rows each", stacklevel=3)
 
 
 def drawn_rows(samples: int, drawn: int, seed: int, again: bool) -> np.ndarray:

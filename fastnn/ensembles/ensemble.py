@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import config, layers, tree
-from ..callbacks import History, ProgbarLogger
+from ..callbacks import History, ProgbarLogger, check_verbose
 from ..errors import check_flag, check_integer, invalid, is_one_of, show, unknown
 from ..execute import Job, run_side_by_side
 from ..layers import base
@@ -92,7 +92,6 @@ class Ensemble:
             self.seeds = member_seeds(count, seed)
             self._members = make_members(make, self.seeds)
         self.history: History | None = None
-        self._judging: tuple[Any, Model] | None = None  # what evaluates the mean, and what it was compiled for
 
     @property
     def members(self) -> list[Model]:
@@ -252,7 +251,7 @@ class Ensemble:
             An argument does not fit.
         """
         checked_size("x", x, batch_size)
-        return_dict = check_flag("return_dict", return_dict)
+        return_dict, verbose = check_flag("return_dict", return_dict), check_verbose(verbose)
         with self._together():
             self._build(x)
             samples = self.members[0]._samples(x, y, sample_weight)
@@ -355,23 +354,18 @@ class Ensemble:
 
     def _judge(self) -> Model:
         """A model that returns what it is given, compiled with losses and metrics as the members are."""
-        first = self.members[0]
-        compiled, key = first._compiled, (first._compiled, tree.shape_leaves(first.output_shape), config.floatx())
-        if self._judging is None or self._judging[0] != key:
-            assert compiled is not None
-            names, several = dict(base._names), len(first.output_names) > 1
-            owners = first.output_names if several else [first.layers[-1].name]
-            inputs = [
-                layers.Input(shape[1:], name=f"mean of {owner}") for owner, shape in zip(owners, key[1], strict=True)
-            ]
-            made = [layers.Activation("linear", name=owner)(x) for owner, x in zip(owners, inputs, strict=True)]
-            judge = Model(packed(inputs), packed(made), name=f"mean of {first.name}")
-            metrics = copy.deepcopy((compiled.metrics, compiled.weighted_metrics))
-            judge.compile("sgd", compiled.loss, compiled.loss_weights, *metrics)
-            base._names.clear()
-            base._names.update(names)
-            self._judging = key, judge
-        return self._judging[1]
+        first, names = self.members[0], dict(base._names)
+        compiled, shapes = first._compiled, tree.shape_leaves(first.output_shape)
+        assert compiled is not None
+        owners = first.output_names if len(first.output_names) > 1 else [first.layers[-1].name]
+        inputs = [layers.Input(s[1:], name=f"mean of {owner}") for owner, s in zip(owners, shapes, strict=True)]
+        made = [layers.Activation("linear", name=owner)(x) for owner, x in zip(owners, inputs, strict=True)]
+        judge = Model(packed(inputs), packed(made), name=f"mean of {first.name}")
+        metrics = copy.deepcopy((compiled.metrics, compiled.weighted_metrics))
+        judge.compile("sgd", compiled.loss, compiled.loss_weights, *metrics)
+        base._names.clear()
+        base._names.update(names)
+        return judge
 
 
 def packed(parts: list[Any]) -> Any:

@@ -90,7 +90,7 @@ def parts(argument: str, value: Any, names: list[str], noun: str, shapes: Any = 
 def column_names(value: Any) -> list[str] | None:
     """The names of the columns of a table; None for what has no columns."""
     names = getattr(value, "columns", None)
-    return None if names is None else [str(name) for name in names]
+    return [str(name) for name in names] if hasattr(names, "__iter__") else None
 
 
 def structure(value: Any) -> Any:
