@@ -1,0 +1,77 @@
+"""Bagging: sixteen networks, each trained on a bootstrap sample of the mixtures of concrete, predict better than one.
+
+Mixtures that a member has not seen, 37 % of all for each, tell what the error will be without a test set; how much the
+members disagree tells where it will be large.
+
+    python examples/bagging.py [--epochs N] [--members N]
+"""
+
+import argparse
+
+import numpy as np
+
+import fastnn
+from fastnn import ensembles, layers
+
+
+def load():
+    """Inputs and strengths with mean 0 and standard deviation 1 in the training part, and that deviation in MPa."""
+    (x_train, y_train), (x_test, y_test) = fastnn.datasets.concrete.load_data()
+    centre, spread = x_train.mean(axis=0), x_train.std(axis=0)
+    mean, deviation = y_train.mean(), y_train.std()
+    train, test = (((x - centre) / spread, (y - mean) / deviation) for x, y in ((x_train, y_train), (x_test, y_test)))
+    return train, test, deviation
+
+
+def make():
+    model = fastnn.Sequential(
+        [
+            layers.Input(shape=(8,)),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(1),
+        ]
+    )
+    model.compile(fastnn.optimizers.Adam(3e-3), "mse")
+    return model
+
+
+def rmse(y, predicted):
+    return float(np.sqrt(np.mean((predicted.reshape(-1) - y) ** 2)))
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--members", type=int, default=16)
+    options = parser.parse_args(arguments)
+
+    (x_train, y_train), (x_test, y_test), deviation = load()
+    fastnn.set_random_seed(1)
+    one = make()
+    one.fit(x_train, y_train, epochs=options.epochs, verbose=0)
+    bagging = ensembles.Bagging(make, options.members, seed=1, oob_score=True)
+    bagging.fit(x_train, y_train, epochs=options.epochs, verbose=0)
+    mean, std = bagging.predict(x_test, return_std=True)
+    alone, together = (rmse(y_test, predicted) * deviation for predicted in (one.predict(x_test), mean))
+    member = np.mean([rmse(y_test, m.predict(x_test)) for m in bagging.members]) * deviation
+    unseen = np.sqrt(bagging.oob_score_["loss"]) * deviation
+    distinct = np.mean([len(np.unique(rows)) for rows in bagging.samples_]) / len(x_train)
+    print(f"Each member has seen {distinct:.1%} of {len(x_train)} mixtures")
+    print(
+        f"RMSE on {len(x_test)} others: {alone:.2f} MPa of one network trained on all mixtures, {member:.2f} MPa of a",
+        end=" ",
+    )
+    print(f"member, {together:.2f} MPa of their mean; out-of-bag estimate without these {unseen:.2f} MPa")
+
+    errors = np.abs(mean.reshape(-1) - y_test) * deviation
+    order = np.argsort(std.reshape(-1))
+    half = len(order) // 2
+    covered = np.mean(errors <= 2 * std.reshape(-1) * deviation)
+    print(f"Mean error where the members agree more {errors[order[:half]].mean():.2f} MPa, where less", end=" ")
+    print(f"{errors[order[half:]].mean():.2f} MPa; {covered:.0%} of errors are within two standard deviations")
+    return alone, together, unseen, covered
+
+
+if __name__ == "__main__":
+    main()
