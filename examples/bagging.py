@@ -42,7 +42,7 @@ def rmse(y, predicted):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--members", type=int, default=16)
     options = parser.parse_args(arguments)
 
@@ -57,19 +57,18 @@ def main(arguments=None):
     member = np.mean([rmse(y_test, m.predict(x_test)) for m in bagging.members]) * deviation
     unseen = np.sqrt(bagging.oob_score_["loss"]) * deviation
     distinct = np.mean([len(np.unique(rows)) for rows in bagging.samples_]) / len(x_train)
-    print(f"Each member has seen {distinct:.1%} of {len(x_train)} mixtures")
+    print(f"Each member has seen {distinct:.1%} of {len(x_train)} mixtures. RMSE on {len(y_test)} others in MPa:")
     print(
-        f"RMSE on {len(x_test)} others: {alone:.2f} MPa of one network trained on all mixtures, {member:.2f} MPa of a",
-        end=" ",
+        f"one network trained on all {alone:.2f}, a member {member:.2f}, the mean of {len(bagging)} members {together:.2f}"
     )
-    print(f"member, {together:.2f} MPa of their mean; out-of-bag estimate without these {unseen:.2f} MPa")
+    print(f"Out-of-bag estimate of the mean, without these others: {unseen:.2f}")
 
     errors = np.abs(mean.reshape(-1) - y_test) * deviation
     order = np.argsort(std.reshape(-1))
-    half = len(order) // 2
+    sure, unsure = (errors[half].mean() for half in np.array_split(order, 2))
     covered = np.mean(errors <= 2 * std.reshape(-1) * deviation)
-    print(f"Mean error where the members agree more {errors[order[:half]].mean():.2f} MPa, where less", end=" ")
-    print(f"{errors[order[half:]].mean():.2f} MPa; {covered:.0%} of errors are within two standard deviations")
+    print(f"Mean error where the members agree more {sure:.2f}, where less {unsure:.2f}")
+    print(f"{covered:.0%} of errors are within two standard deviations of the members")
     return alone, together, unseen, covered
 
 
