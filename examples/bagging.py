@@ -59,7 +59,7 @@ def main(arguments=None):
     distinct = np.mean([len(np.unique(rows)) for rows in bagging.samples_]) / len(x_train)
     print(f"Each member has seen {distinct:.1%} of {len(x_train)} mixtures. RMSE on {len(y_test)} others in MPa:")
     print(
-        f"one network trained on all {alone:.2f}, a member {member:.2f}, the mean of {len(bagging)} members {together:.2f}"
+        f"one network trained on all {alone:.2f}, a member {member:.2f}, mean of {len(bagging)} members {together:.2f}"
     )
     print(f"Out-of-bag estimate of the mean, without these others: {unseen:.2f}")
 

@@ -103,7 +103,7 @@ def test_bagging_is_better_than_one_network(capsys):
     assert abs(unseen - together) < 0.25 * together  # of other mixtures
     assert covered > 0.7
     first, second, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("Each member has seen 63.") and second.endswith(f"the mean of 16 members {together:.2f}")
+    assert first.startswith("Each member has seen 63.") and second.endswith(f"mean of 16 members {together:.2f}")
     assert last == f"{covered:.0%} of errors are within two standard deviations of the members"
 
 
