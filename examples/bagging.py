@@ -56,7 +56,7 @@ def main(arguments=None):
     alone, together = (rmse(y_test, predicted) * deviation for predicted in (one.predict(x_test), mean))
     member = np.mean([rmse(y_test, m.predict(x_test)) for m in bagging.members]) * deviation
     unseen = np.sqrt(bagging.oob_score_["loss"]) * deviation
-    distinct = np.mean([len(np.unique(rows)) for rows in bagging.samples_]) / len(x_train)
+    distinct = np.mean([len(np.unique(rows)) for rows in bagging.estimators_samples_]) / len(x_train)
     print(f"Each member has seen {distinct:.1%} of {len(x_train)} mixtures. RMSE on {len(y_test)} others in MPa:")
     print(
         f"one network trained on all {alone:.2f}, a member {member:.2f}, mean of {len(bagging)} members {together:.2f}"

@@ -242,6 +242,8 @@ def permutations(n: int, seeds: np.ndarray, epochs: np.ndarray) -> np.ndarray:
     orders, scratch = np.empty((len(seeds), n), np.int64), np.empty((threads, n), np.uint64)
     given = seeds.astype(np.uint64), philox.PERMUTATION_STREAM, (epochs % philox.WORD).astype(np.uint32)
     _native.permutations(orders, scratch, *given, threads)
+    if threads > 1:
+        kept.team = threads
     return orders
 
 

@@ -517,7 +517,7 @@ def test_a_member_is_trained_on_its_rows(make, options):
     drawn = {1.0: 100, 0.5: 50}.get(options.get("max_samples", 1.0), options.get("max_samples"))
     drawn = 1 if options.get("max_samples") == 1 and isinstance(options["max_samples"], int) else drawn
     for k, member in enumerate(ensemble.members):
-        rows = ensemble.samples_[k]
+        rows = ensemble.estimators_samples_[k]
         assert rows.shape == (drawn,)
         model, own = alone(make, ensemble.seeds[k], rows, batch_size=16)
         assert state(model) == state(member)
@@ -552,7 +552,7 @@ def test_out_of_bag_predictions_are_those_of_members_that_have_not_seen_the_row(
         for row in range(100):
             own = [
                 (output[part] if several else output)[row].astype(np.float64)
-                for output, rows in zip(outputs, ensemble.samples_, strict=True)
+                for output, rows in zip(outputs, ensemble.estimators_samples_, strict=True)
                 if row not in rows
             ]
             got = (found[part] if several else found)[row]
@@ -574,7 +574,7 @@ def test_out_of_bag_predictions_are_those_of_members_that_have_not_seen_the_row(
 def test_rows_that_all_members_have_seen_are_warned_of():
     with pytest.warns(UserWarning, match=r"\d+ of 100 rows were seen by every member"):
         ensemble, _ = trained(plain, Bagging, count=1, options={"oob_score": True})
-    seen = np.isin(np.arange(100), ensemble.samples_[0])
+    seen = np.isin(np.arange(100), ensemble.estimators_samples_[0])
     assert (np.isnan(ensemble.oob_prediction_[:, 0]) == seen).all()
     assert not hasattr(trained(plain, Bagging)[0], "oob_score_")
 

@@ -42,7 +42,7 @@ class Bagging(Ensemble):
     ----------
     members, seeds, history
         As of `Ensemble`.
-    samples_ : list of ndarray of int64, shape (drawn,)
+    estimators_samples_ : list of ndarray of int64, shape (drawn,)
         The rows of each member, after `fit`.
     oob_prediction_ : ndarray of shape (samples, ...), or a list or dict of them
         With `oob_score`, for each row the mean over the members that have not seen it; NaN where all have.
@@ -72,7 +72,7 @@ class Bagging(Ensemble):
     >>> history = bagging.fit(x, x**2, verbose=0)
     >>> bagging.oob_prediction_.shape, sorted(bagging.oob_score_)
     ((1000, 1), ['loss', 'mae'])
-    >>> bool(abs(len(np.unique(bagging.samples_[0])) / 1000 - 0.632) < 0.05)
+    >>> bool(abs(len(np.unique(bagging.estimators_samples_[0])) / 1000 - 0.632) < 0.05)
     True
     """
 
@@ -101,7 +101,7 @@ class Bagging(Ensemble):
 
     def _fitted(self, x: Any, y: Any, sample_weight: Any, rows: list[np.ndarray] | None) -> None:
         assert rows is not None
-        self.samples_ = rows
+        self.estimators_samples_ = rows
         if not self.oob_score:
             return
         first = self.members[0]

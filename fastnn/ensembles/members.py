@@ -111,7 +111,7 @@ def same_program(a: Model, b: Model) -> bool:
     """
     if not type(a) is type(b) is Sequential or a.build_shape != b.build_shape or a.input_names != b.input_names:
         return False
-    if (a._objective is None) != (b._objective is None):
+    if (a._objective is None) != (b._objective is None) or len(a.variables) != len(b.variables):
         return False
     pairs: list[tuple[Any, Any]] = [
         (a._objective, b._objective),
@@ -143,7 +143,8 @@ def alike(a: Any, b: Any) -> bool:
         return alike(*shown)
     if isinstance(a, Initializer):
         return True  # its values are in the variables
-    if isinstance(a, (Model, Lambda)) or not type(a).__module__.startswith(base.PACKAGE):
+    known = type(a).__module__.startswith(base.PACKAGE) and hasattr(a, "__dict__")
+    if isinstance(a, (Model, Lambda)) or not known:
         return False
     free = {name for kind, names in FREE.items() if isinstance(a, kind) for name in names}
     held = [{name: value for name, value in vars(part).items() if name not in free} for part in (a, b)]
