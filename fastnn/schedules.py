@@ -10,6 +10,7 @@ import numpy as np
 from . import registry
 from .errors import check_flag, check_integer, check_name, check_number, invalid, show
 from .registry import Configurable, spellings
+from .variable import Variable
 
 
 def power(base: float, exponent: float) -> float:
@@ -112,8 +113,7 @@ class _Decay(LearningRateSchedule):
 
     def decays(self, step: int) -> float:
         """Decays after a number of steps, a whole number in a staircase."""
-        taken = check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
-        p = taken / float(self.decay_steps)
+        p = _taken(step) / float(self.decay_steps)
         return math.floor(p) if self.staircase else p
 
     def get_config(self) -> dict[str, Any]:
@@ -186,7 +186,9 @@ class InverseTimeDecay(_Decay):
 
 
 def _taken(step: Any) -> float:
-    """The number of steps taken, at least 0."""
+    """The number of steps taken, at least 0; also one that a Variable holds."""
+    if isinstance(step, Variable) and not step.shape:
+        step = float(step)
     return check_number("step", step, 0, "a number of at least 0", "pass the number of steps taken")
 
 

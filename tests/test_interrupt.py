@@ -18,6 +18,7 @@ from fastnn import callbacks, layers
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((1000, 40)).astype(np.float32), rng.integers(0, 10, 1000)
 threads, verbose = map(int, sys.argv[1:])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # of a background job it is ignored
 
 def net():
     fastnn.set_random_seed(6)

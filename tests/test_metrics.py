@@ -113,6 +113,47 @@ def test_training_reports_what_the_metrics_say_of_the_predictions():
     np.testing.assert_array_equal(logs["confusion_matrix"], sk.confusion_matrix(LABEL, labels))
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHT], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    "name, function",
+    [
+        ("MeanSquaredError", lambda y, p: ((p - y) ** 2).mean(1)),
+        ("MeanAbsoluteError", lambda y, p: abs(p - y).mean(1)),
+        ("MeanAbsolutePercentageError", lambda y, p: 100 * (abs(p - y) / np.maximum(abs(y), 1e-7)).mean(1)),
+        ("MeanSquaredLogarithmicError", lambda y, p: ((np.log1p(p) - np.log1p(y)) ** 2).mean(1)),
+        ("LogCoshError", lambda y, p: np.log(np.cosh(p - y)).mean(1)),
+        ("Hinge", lambda y, p: np.maximum(1 - (2 * y - 1) * p, 0).mean(1)),
+        ("SquaredHinge", lambda y, p: (np.maximum(1 - (2 * y - 1) * p, 0) ** 2).mean(1)),
+        ("CategoricalHinge", lambda y, p: np.maximum(1 + ((1 - y) * p).max(1) - (y * p).sum(1), 0)),
+        ("KLDivergence", lambda y, p: np.where(y > 0, -np.log(p), 1e-7 * np.log(1e-7 / p)).sum(1)),
+        ("Poisson", lambda y, p: (p - y * np.log(p)).mean(1)),
+        ("CategoricalCrossentropy", lambda y, p: -(y * np.log(p)).sum(1)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_metrics_of_losses_are_weighted_means(name, function, weights):
+    p = P.astype(np.float64)
+    expected = np.average(function(HOT, p), weights=weights)
+    bound = 1e-7 / float(P.min())  # of log(p + 1e-7), as Keras writes it, against log(p)
+    np.testing.assert_allclose(halves(getattr(metrics, name)(), HOT, p, weights), expected, rtol=bound)
+    model = fastnn.Sequential([layers.Activation("linear", input_shape=(4,))])
+    model.compile("sgd", "mse", weighted_metrics=[name])
+    found = model.evaluate(P, HOT, sample_weight=weights, verbose=0, return_dict=True)
+    np.testing.assert_allclose(found[metrics.get(name).name], expected, rtol=bound)
+
+
+def test_ignored_classes_count_with_the_loss_0():
+    found = halves(metrics.SparseCategoricalCrossentropy(ignore_class=2), LABEL, P.astype(np.float64))
+    expected = np.where(LABEL == 2, 0, -np.log(P[np.arange(N), LABEL])).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_one_sample_without_an_axis_of_samples():
+    each = [metrics.Precision(top_k=2)(HOT[i], P[i]) for i in range(20)]
+    assert each == [metrics.Precision(top_k=2)(HOT[i : i + 1], P[i : i + 1]) for i in range(20)]
+    assert 0 in each and 0.5 in each
+
+
 @pytest.mark.parametrize(
     "made",
     [
@@ -125,6 +166,7 @@ def test_training_reports_what_the_metrics_say_of_the_predictions():
         metrics.R2Score(None, 2),
         metrics.ConfusionMatrix(3),
         metrics.SparseTopKCategoricalAccuracy(3),
+        metrics.SparseCategoricalCrossentropy(ignore_class=-1),
     ],
     ids=lambda made: type(made).__name__,
 )

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from fastnn import Variable
 from fastnn.schedules import ExponentialDecay, InverseTimeDecay, LearningRateSchedule, power
 
 
@@ -35,6 +36,13 @@ def test_exponential_decay_with_roots_that_are_not_exact():
     assert ExponentialDecay(0.003, 3, 0.5)(1) == pytest.approx(0.00238110157795230, rel=1e-14)
     assert ExponentialDecay(1e-2, 10000, 0.9)(2500) == pytest.approx(0.00974003746425297, rel=1e-14)
     assert ExponentialDecay(0.5, 2.5, 2)(5) == 2.0
+
+
+def test_a_variable_holds_the_step():
+    schedule = ExponentialDecay(0.5, 10, 0.25)
+    assert schedule(Variable(15.0)) == schedule(15)
+    with pytest.raises(TypeError, match=r"step: received an array of shape \(2,\)"):
+        schedule(Variable([1.0, 2.0]))
 
 
 def test_power_stays_within_its_bound():

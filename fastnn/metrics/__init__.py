@@ -46,9 +46,17 @@ from .confusion import (
 from .of_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalHinge,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
     MeanAbsoluteError,
+    MeanAbsolutePercentageError,
     MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
     SparseCategoricalCrossentropy,
+    SquaredHinge,
 )
 from .scorers import Scorer, scorer_names
 from .scores import (
@@ -87,6 +95,8 @@ CLASSES = (
     *(BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy),
     *(SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy),
     *(BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy),
+    *(CategoricalHinge, Hinge, SquaredHinge, KLDivergence, LogCoshError, Poisson),
+    *(MeanAbsolutePercentageError, MeanSquaredLogarithmicError),
     *(MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError, R2Score, Mean, Sum, MeanMetricWrapper),
     *(ConcordanceCorrelation, CosineSimilarity, PearsonCorrelation, F1Score, FBetaScore),
     *(ConfusionMatrix, BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU),

@@ -127,7 +127,7 @@ class Counts(Metric):
     def _chosen(self, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What `top_k` and `class_id` leave."""
         if self.top_k is not None:
-            if y_pred.ndim < 2 or self.top_k > y_pred.shape[-1]:
+            if self.top_k > y_pred.shape[-1]:
                 fix = "choose a smaller top_k"
                 raise invalid("top_k", self.top_k, f"at most the classes of predictions {y_pred.shape}", fix)
             places = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]  # of equal ones the first
@@ -222,7 +222,7 @@ class Precision(Counts):
     thresholds : float or list of float from 0 to 1, optional
         Default: 0.5, and with `top_k` none. Of several, the result is an array.
     top_k : int, optional
-        Only the k largest predictions of a sample can be positive.
+        Only the k largest predictions of a sample, along the last axis, can be positive.
     class_id : int, optional
         Only this place of the last axis is counted.
     name : str, optional

@@ -343,7 +343,7 @@ class Optimizer(Configurable):
 
     # One step, written once: on arrays it computes, on symbolic arrays it records
 
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
+    def _clip_gradients(self, gradients: list[Any]) -> list[Any]:
         """Gradients, limited as `clipnorm`, `clipvalue` or `global_clipnorm` say."""
         if self.clipvalue is not None:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
@@ -374,7 +374,7 @@ class Optimizer(Configurable):
         with self._no_slots_on_error(), recorder.updating():
             found = [self._gather(recorder, g, v, gather_only) for g, v in gradients]
             if not gather_only:
-                found = self._clipped(found)
+                found = self._clip_gradients(found)
             for gradient, variable in zip(found, variables, strict=True):
                 with recorder.label(variable.path.rpartition("/")[0]):
                     if not gather_only:
@@ -453,7 +453,7 @@ class Optimizer(Configurable):
             pairs = [(g / v.dtype.type(steps), v) for g, v in sums]
         inputs = {name: numbers[0] for name, numbers in self.step_inputs(1, gather_only).items()}
         with self._no_slots_on_error(), np.errstate(all="ignore"):
-            clipped = self._clipped([g for g, _ in pairs]) if not gather_only else [g for g, _ in pairs]
+            clipped = self._clip_gradients([g for g, _ in pairs]) if not gather_only else [g for g, _ in pairs]
             for g, (_, v) in zip(clipped, pairs, strict=True):
                 numbers = single({name: number.astype(v.dtype) for name, number in inputs.items()})
                 new = {"w": v.value}
