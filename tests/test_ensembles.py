@@ -448,12 +448,30 @@ def test_policies_for_what_is_not_finite(policy):
 
 
 def test_all_members_diverge():
+    ensemble = Ensemble(lambda: diverging(0)(), 2, seed=3)
+    with pytest.raises(fastnn.NonFiniteError, match="member 0, "):
+        ensemble.fit(X, TARGETS, epochs=10**6, verbose=0, validation_data=(X, TARGETS))
+    assert np.isnan(ensemble.history.history["val_loss"]).all()
+
+
+def test_a_member_that_diverges_gets_no_mean_of_its_weights():
+    """Its weights are those of its last finite step, those of the others means."""
+    rates = iter([1e-3, 1e4])
+
     def make():
-        return diverging(0)()
+        model = fastnn.Sequential([layers.Input((8,)), layers.Dense(1)])
+        model.compile(optimizers.SGD(next(rates), use_ema=True, ema_momentum=0.9), "mse")
+        return model
 
     ensemble = Ensemble(make, 2, seed=3)
-    with pytest.raises(fastnn.NonFiniteError, match="member 0, "):
-        ensemble.fit(X, TARGETS, epochs=10**6, verbose=0)
+    with pytest.raises(fastnn.NonFiniteError):
+        ensemble.fit(X, TARGETS, epochs=3, verbose=0, validation_data=(X, TARGETS))
+    for k, mean in ((0, True), (1, False)):
+        model = ensemble.members[k]
+        kept = model.optimizer._kept(model.trainable_variables[0], "average").value
+        assert (model.get_weights()[0].tobytes() == kept.tobytes()) == mean
+    scores = np.array(ensemble.history.history["val_loss"])
+    assert np.isnan(scores[:, 1]).all() and np.isfinite(scores[:, 0]).all()
 
 
 def test_interruption_leaves_whole_steps(monkeypatch):

@@ -162,12 +162,14 @@ class Ensemble:
             if validation_data is not None:
                 tested = self._validation(validation_data, size)
                 tests = self._side(EVALUATE, tested.rows, tested.arrays)
+                tests.failed = side.failed  # whoever is not trained any more has no scores
             first._warn_of_targets(source)
             columns = data.column_names(x) if len(first.input_names) == 1 else None
             self.history, own = History(), [History() for _ in models]
             for model, history in zip(models, own, strict=True):
                 history.set_model(model)
                 model.stop_training, model.feature_names = False, columns or model.feature_names
+                model.reset_metrics()
             settings = {"samples": samples, "batch_size": size, "steps": -(-samples // size), "mode": "fit"}
             shown.set_params({**settings, "epochs": epochs, "verbose": verbose})
             one_by_one, numbers = bool(shown._level()) or tested is not None, range(initial_epoch, epochs)
@@ -182,8 +184,9 @@ class Ensemble:
                     logs = logs | {f"val_{name}": values for name, values in scores.items()}
                 shown.on_epoch_end(part.epoch, means(logs))
                 self._record(part, logs, own, side.failed)
-            for model in models:
-                model.optimizer.finalize_variable_values(model.trainable_variables)
+            for k, model in enumerate(models):
+                if k not in side.failed:
+                    model.optimizer.finalize_variable_values(model.trainable_variables)
                 model._print_timings(TRAIN)
             if side.failed:
                 raise side.failed[min(side.failed)]

@@ -168,7 +168,7 @@ class SideBySide:
         own = [{name: array[k] for name, array in bound.items()} for k in range(count)]
         if part.first == 0:
             self.logs.totals.clear()
-            for member in self.members:
+            for member in () if self.in_c else self.members:
                 member.model.reset_metrics()
         steps: dict[Any, dict[str, np.ndarray]] = {}
         jobs, at_work = [], [k for k in range(count) if k not in self.failed]
