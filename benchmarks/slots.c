@@ -33,6 +33,7 @@ THREE(vf, vf_fnma, vf)
 THREE(vf, vf_select, vm)
 COUNTED(vf, vi_to_float, (vi a), (a), slots, 1)
 COUNTED(float, vf_sum, (vf a), (a), slots, 4)
+COUNTED(float, vf_largest, (vf a), (a), slots, 4)
 COUNTED(vf, vf_div, (vf a, vf b), (a, b), divisions, 1)
 COUNTED(vf, vf_sqrt, (vf a), (a), divisions, 1)
 
@@ -50,6 +51,7 @@ COUNTED(vf, vf_sqrt, (vf a), (a), divisions, 1)
 #define vf_select counted_vf_select
 #define vi_to_float counted_vi_to_float
 #define vf_sum counted_vf_sum
+#define vf_largest counted_vf_largest
 #define vf_div counted_vf_div
 #define vf_sqrt counted_vf_sqrt
 

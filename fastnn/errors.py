@@ -113,11 +113,14 @@ def name_layer(error: Exception, layer: str) -> None:
         error.args = (f"layer {layer!r}, {error}",)
 
 
+NO_NUMBERS = bool, np.timedelta64  # though Python and NumPy count them among the integers
+
+
 def check_number(
     argument: str, value: Any, low: float, expected: str, fix: str, high: float = sys.float_info.max
 ) -> float:
     """`value` as a float if it is a number from `low` to `high` (so a finite one), else the error."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise invalid(argument, show(value), expected, fix, TypeError)
     try:
         number = float(value)
@@ -130,7 +133,7 @@ def check_number(
 
 def check_integer(argument: str, value: Any, low: float, expected: str, fix: str, high: float = math.inf) -> int:
     """`value` as an int if it is an integer from `low` to `high`, else the error."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Integral):
         raise invalid(argument, show(value), expected, fix, TypeError)
     if not low <= int(value) <= high:
         raise invalid(argument, show(value), expected, fix)

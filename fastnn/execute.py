@@ -84,12 +84,15 @@ class Run:
         Threads that ran.
     slept : float
         Seconds that they slept while they waited for one another, all together.
+    ended : bool
+        Whether more of it would change nothing.
     """
 
     batches: int
     skipped: int
     team: int
     slept: float = 0.0
+    ended: bool = False
 
     def then(self, other: "Run") -> "Run":
         """This run and one after it as one."""

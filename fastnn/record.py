@@ -17,6 +17,8 @@ from .ops.table import Op, check_attributes
 from .program import DATA, ROWS, STEP, VARIABLE, Area, Buffer, Program, Step
 from .variable import Variable
 
+GRADIENT, ASSIGNED = "gradient ", "assigned "  # begin the names of outputs that stand for updates
+
 
 class Placeholder(Operators):
     """What has a shape and a dtype, and operators, but no values yet."""
@@ -361,6 +363,18 @@ class Recorder:
         for target, symbol in self._assigned.values():
             with self.label(target.path.rpartition("/")[0]):
                 ops.check_finite(symbol)
+
+    def output_gradients(self, gradients: list[Symbolic]) -> None:
+        """Have gradients written to outputs, which are named by their numbers."""
+        for i, gradient in enumerate(gradients):
+            self.output(gradient, f"{GRADIENT}{i}", STEP)
+
+    def output_assignments(self) -> None:
+        """Have what layers assigned written to outputs instead, named by the places of the variables in `variables`."""
+        for target, symbol in self._assigned.values():
+            self.variable(target)
+            place = next(i for i, known in enumerate(self.variables) if known is target)
+            self.output(symbol, f"{ASSIGNED}{place}", STEP)
 
     def write_assignments(self) -> None:
         """Write the updates that layers asked for."""

@@ -127,6 +127,11 @@ WRONG = {
         "make: received a model with run_eagerly",
     ),
     "accumulating": (lambda m: many(accumulating), ValueError, "make: .*gradient_accumulation_steps"),
+    "searching": (
+        lambda m: many(lambda: compiled(optimizer="lbfgs")),
+        ValueError,
+        "make: received a model with optimizer",
+    ),
     "same-model": (lambda m: many(lambda: m), ValueError, "make: received the same .* for members 0 and 1"),
     "same-layer": (lambda m: many(with_shared_layer(), 2), ValueError, "make: received the same <Dense"),
     "same-optimizer": (lambda m: many(with_shared_optimizer(), 2), ValueError, "make: received the same .*SGD"),

@@ -143,6 +143,12 @@ INLINE float vf_sum(vf x)
     const float32x2_t s2 = vadd_f32(vget_low_f32(s4), vget_high_f32(s4));
     return vget_lane_f32(s2, 0) + vget_lane_f32(s2, 1);
 }
+INLINE float vf_largest(vf x)
+{
+    const float32x4_t s4 = larger_of(larger_of(x.a, x.c), larger_of(x.b, x.d));
+    const float32x4_t s2 = larger_of(s4, vextq_f32(s4, s4, 2));
+    return vgetq_lane_f32(larger_of(s2, vextq_f32(s2, s2, 1)), 0);
+}
 
 #undef QUAD1
 #undef QUAD2

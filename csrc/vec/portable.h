@@ -97,6 +97,15 @@ INLINE float vf_sum(vf a)
     return a[0];
 }
 
+/* The largest lane, by the same tree; any number if a lane is NaN. */
+INLINE float vf_largest(vf a)
+{
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            a[i] = a[i] > a[i + half] ? a[i] : a[i + half];
+    return a[0];
+}
+
 #undef EACH
 
 #endif

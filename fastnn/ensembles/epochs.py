@@ -11,14 +11,13 @@ from .. import config, tree
 from ..errors import NonFiniteError
 from ..execute import Job, permutations, run_side_by_side
 from ..metrics import Mean, MeanMetricWrapper, Metric
-from ..models.engine import Executor
 from ..models.loop import CHUNK_SECONDS, Pace, diagnose
-from ..models.programs import PENALTY, PREDICTIONS, TRAIN, loss_values
+from ..models.programs import PREDICTIONS, TRAIN, loss_values, total_loss
 from ..models.sources import Chunk
 from ..optimizers.optimizer import STEP_INPUTS
 from ..program import STEP, Program
 from ..sweeps import step_cost
-from .members import Member, alike
+from .members import Executor, Member, alike
 
 MOST_ROWS = 1 << 22  # of the orders of all members in one chunk: 32 megabytes
 COST_PER_SECOND = 5e9  # at least, in the unit of `fastnn.sweeps`: only for how long the first chunk is
@@ -85,15 +84,9 @@ class Logs:
         """
         flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in outputs.items()}
         rows = np.tile(counts, self.members)
-        found, values = {}, np.zeros(len(rows))
-        for goal, value in loss_values(self.objective, program, flat, rows):
-            if len(self.objective.losses) > 1:
-                found[goal.loss_log] = value * rows
-            values += value if goal.weight == 1 else value * goal.weight
-        for name, penalty in flat.items():
-            if name.startswith(PENALTY):
-                values += penalty
-        found["loss"] = values * rows
+        values = loss_values(self.objective, program, flat, rows)
+        found = {goal.loss_log: value * rows for goal, value in (values if len(values) > 1 else [])}
+        found["loss"] = total_loss(values, flat) * rows
         losses, metrics = list(found), {g.log(m): m for g in self.objective.goals for m in g.all_metrics}
         for name in metrics:
             found[f"sum {name}"], found[f"weight {name}"] = flat[f"metric {name}"].astype(np.float64).T

@@ -10,15 +10,16 @@ import numpy as np
 
 from .. import config
 from ..errors import invalid, show
-from ..execute import NativeExecutor
+from ..execute import NativeExecutor, NumpyExecutor
 from ..initializers import Initializer
 from ..layers import base
 from ..layers.core import Lambda
 from ..models import Model, Sequential
-from ..models.engine import Executor
 from ..ops.philox import random_bits
 from ..optimizers import Optimizer
 from ..variable import Variable
+
+Executor = NativeExecutor | NumpyExecutor  # of models whose optimizers search nothing
 
 SEED_STEP = 0x9E3779B9  # odd, so that 2**32 seeds differ
 PLAIN = (bool, int, float, str, bytes, type(None), np.generic)
@@ -88,8 +89,13 @@ def make_members(make: Any, seeds: list[int]) -> list[Member]:
             if model._compiled is None:
                 received = f"a function whose model {model.name!r} is not compiled"
                 raise invalid("make", received, "a compiled model", "call compile() in it")
-            if model.run_eagerly or model.optimizer.gradient_accumulation_steps:
-                option = "run_eagerly" if model.run_eagerly else "gradient_accumulation_steps"
+            optimizer = model.optimizer
+            options = {
+                "run_eagerly": model.run_eagerly,
+                "gradient_accumulation_steps": optimizer.gradient_accumulation_steps,
+                f"optimizer {optimizer.name!r}": optimizer.searches,
+            }
+            for option in (name for name, chosen in options.items() if chosen):
                 fix = "leave it out, or train the models one by one"
                 raise invalid("make", f"a model with {option}", "one without, for members run side by side", fix)
             for part in (model, *model.layers, model.optimizer):
@@ -194,11 +200,13 @@ def executors(members: list[Member], mode: str, rows: int, arrays: Any, checked:
     first = members[0].model
     with members[0].seeded():
         leader = first._executor(mode, rows, arrays, checked)
-    found = [leader]
+    assert isinstance(leader, Executor)
+    found: list[Executor] = [leader]
     for member in members[1:]:
         model = member.model
         with member.seeded():
             own = model._executor(mode, rows, arrays, checked, partial(adopted, first, leader, model))
+        assert isinstance(own, Executor)
         difference = compared(leader, own)
         if difference:
             received = f"models with different programs: members {members[0].number} and {member.number} {difference}"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import check_array, check_flag, check_integer
+from ..errors import check_array, check_flag, check_integer, invalid
 from ..losses import LABELS
 from ..ops.table import find_recorder
 from .base import MeanMetricWrapper, paired
@@ -97,7 +97,10 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     array of shape (batch, ...)
     """
     if check_flag("from_sorted_ids", from_sorted_ids):
-        y_true, y_pred = check_array("y_true", y_true), check_array("y_pred", y_pred)
+        y_true, y_pred, k = check_array("y_true", y_true), check_array("y_pred", y_pred), check_k(k)
+        if y_pred.ndim != y_true.ndim + 1:
+            expected, fix = f"one axis more than labels of shape {y_true.shape}", "pass the classes of each sample"
+            raise invalid("y_pred", y_pred, expected, fix)
         return (y_pred[..., :k] == y_true[..., None]).any(axis=-1).astype(np.float32)
     y_true, y_pred = paired(y_true, y_pred, LABELS)
     return ops.in_top_k(y_pred, y_true, k=k)

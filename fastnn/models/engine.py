@@ -18,11 +18,11 @@ from ..optimizers.optimizer import STEP_INPUTS
 from ..program import STEP, Program
 from . import data
 from .data import Samples
+from .descent import Descent
 from .loop import Exclusive, diagnose
 from .objective import Compiled, Objective
 from .programs import (
     GATHER,
-    PENALTY,
     PREDICT,
     PREDICTIONS,
     SAMPLE,
@@ -30,10 +30,11 @@ from .programs import (
     compile_program,
     input_areas,
     loss_values,
+    total_loss,
 )
 from .sources import ArraySource, Chunk, StreamSource, is_stream, unpacked
 
-Executor = NativeExecutor | NumpyExecutor
+Executor = NativeExecutor | NumpyExecutor | Descent
 Source = ArraySource | StreamSource
 
 
@@ -258,7 +259,7 @@ class Engine(Layer):
         rows: int,
         prepared: dict[str, np.ndarray] | None,
         checked: bool = True,
-        make: Callable[[], Executor | None] | None = None,
+        make: Callable[[], NativeExecutor | None] | None = None,
     ) -> Executor:
         """The program of a mode, made once for each combination of what it depends on; by `make` if it can."""
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
@@ -283,7 +284,11 @@ class Engine(Layer):
         made: dict[Any, Executor] = {} if self.run_eagerly else self._executors
         if key not in made:
             given = rows, x_dtypes, self._objective, weighted, checked, self.run_eagerly
-            made[key] = (make and make()) or compile_program(self, mode, *given)
+            executor = (make and make()) or compile_program(self, mode, *given)
+            made[key] = executor
+            if mode == TRAIN and self.optimizer.searches:
+                assert self._objective is not None
+                made[key] = Descent(executor, self._objective, self.trainable_variables)
         return made[key]
 
     def _print_timings(self, mode: str) -> None:
@@ -341,6 +346,8 @@ class Engine(Layer):
             self._update_in_python(chunk, bound, run.batches)
             done = {name: a[: run.batches] for name, a in bound.items()}
             self._accumulate(executor.program, done, counts[: run.batches])
+            if run.ended:
+                self.stop_training = True
             if run.batches < len(counts):
                 raise diagnose(executor, optimizer, chunk.arrays, chunk.order, chunk.starts, counts, run.batches)
             logs = self._logs()
@@ -370,15 +377,10 @@ class Engine(Layer):
         """Take the sums of a chunk of batches into losses and metrics, batch by batch."""
         objective = self._objective
         assert objective is not None
-        values = np.zeros(len(counts))
-        for goal, value in loss_values(objective, program, outputs, counts):
-            if len(objective.losses) > 1:
-                self._loss_parts[goal.name] = in_order(self._loss_parts.get(goal.name, 0.0), value * counts)
-            values += value if goal.weight == 1 else value * goal.weight
-        for name, penalty in outputs.items():
-            if name.startswith(PENALTY):
-                values += penalty
-        self._loss_total = in_order(self._loss_total, values * counts)
+        losses = loss_values(objective, program, outputs, counts)
+        for goal, value in losses if len(losses) > 1 else []:
+            self._loss_parts[goal.name] = in_order(self._loss_parts.get(goal.name, 0.0), value * counts)
+        self._loss_total = in_order(self._loss_total, total_loss(losses, outputs) * counts)
         self._loss_rows += int(counts.sum())
         for goal in objective.goals:
             for metric in goal.all_metrics:

@@ -12,6 +12,7 @@ from ..errors import NonFiniteError, invalid
 from ..execute import NativeExecutor, NumpyExecutor
 from ..optimizers import Optimizer
 from ..program import ROWS, STEP
+from .descent import Descent
 
 # A C call runs as many batches as fit into this time, so that progress, callbacks and Ctrl-C get
 # their turn while the cost of returning to Python stays far below a percent.
@@ -56,7 +57,7 @@ def chunks(samples: int, batch_size: int, pace: Pace) -> Iterator[tuple[int, int
 
 
 def diagnose(
-    executor: NativeExecutor | NumpyExecutor,
+    executor: NativeExecutor | NumpyExecutor | Descent,
     optimizer: Optimizer,
     prepared: dict[str, np.ndarray],
     order: np.ndarray,

@@ -9,7 +9,7 @@ from .. import config
 from ..execute import make_executor
 from ..optimizers import Optimizer
 from ..program import STEP
-from ..record import Recorder, Symbolic
+from ..record import GRADIENT, Recorder, Symbolic
 from ..variable import Variable
 from .objective import Objective
 from .programs import PENALTY, TRAIN, input_areas, loss_values, record_objective
@@ -44,8 +44,7 @@ class Outlet(Optimizer):
         self.wanted = wanted
 
     def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]], gather_only: bool = False) -> None:
-        for i, (gradient, _) in enumerate(gradients if self.wanted else []):
-            recorder.output(gradient, f"gradient {i}", STEP)
+        recorder.output_gradients([gradient for gradient, _ in gradients] if self.wanted else [])
 
 
 class Probe:
@@ -101,7 +100,7 @@ class Probe:
 
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the call before, in float64."""
-        return [self.outputs[f"gradient {i}"][0].astype(np.float64) for i in range(len(self.variables))]
+        return [self.outputs[f"{GRADIENT}{i}"][0].astype(np.float64) for i in range(len(self.variables))]
 
 
 def training_data(model: Any, x: Any, y: Any, sample_weight: Any) -> dict[str, np.ndarray]:

@@ -140,14 +140,14 @@ def record_objective(
         seeds = [(values, seed_of(goal, values, weights)) for goal, values, weights in losses]
         seeds += [(penalty, ops.fill(penalty, value=1.0)) for penalty in penalties]
         gradients = recorder.gradients(seeds, [recorder.variable(v) for v in variables])
-        if checked:
+        if checked and not objective.optimizer.searches:  # which looks at what it gets
             for _, values, _ in losses:
                 ops.check_finite(values)
             for gradient, variable in zip(gradients, variables, strict=True):
                 with recorder.label(owner(variable)):
                     ops.check_finite(gradient)
             recorder.check_assignments()
-        recorder.write_assignments()
+        objective.optimizer.record_assignments(recorder)
         objective.optimizer.record(recorder, list(zip(gradients, variables, strict=True)), mode == GATHER)
     for i, penalty in enumerate(penalties):
         recorder.output(penalty, f"{PENALTY}{i}", STEP)
@@ -235,6 +235,17 @@ def loss_values(
             values = values / (number * counts if per_row else number)
         found.append((goal, values))
     return found
+
+
+def total_loss(found: list[tuple[Goal, np.ndarray]], outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """The loss that is trained: the weighted sum of those that `loss_values` found, and the penalties."""
+    total = np.zeros_like(found[0][1])
+    for goal, value in found:
+        total += value if goal.weight == 1 else value * goal.weight
+    for name, penalty in outputs.items():
+        if name.startswith(PENALTY):
+            total += penalty
+    return total
 
 
 def loss_count(program: Program, name: str) -> tuple[int, bool]:

@@ -115,8 +115,8 @@ class Trainer(Engine):
         y : array_like, or a list or dict of them
             Targets.
         batch_size : int or "full", default 32
-            "full" takes all samples in each step, which then goes down the gradient of the whole data set. Streams
-            have batches already.
+            "full" takes all samples in each step, which then goes down the gradient of the whole data set;
+            `optimizers.LBFGS` works with nothing else. Streams have batches already.
         epochs : int, default 1
             Number of the last epoch; training begins at `initial_epoch`.
         verbose : {"auto", 0, 1, 2}
@@ -193,6 +193,7 @@ class Trainer(Engine):
                 source = self._source(
                     (x, y, sample_weight), batch_size, class_weight=class_weight, shuffle=shuffle, steps=steps
                 )
+            self.optimizer.prepare(source, self.trainable_variables, on_nonfinite)
             self._executor(TRAIN, source.rows, source.arrays, on_nonfinite != "ignore")
             assert self._objective is not None and self._compiled is not None
             self._warn_of_targets(source)
@@ -279,6 +280,8 @@ class Trainer(Engine):
             source = self._arrays(samples, len(samples), class_weight)
             source.rows = plan_rows(len(samples))
             policy = config.on_nonfinite() if mode == TRAIN else "raise"
+            if mode == TRAIN:
+                self.optimizer.prepare(source, self.trainable_variables, policy)
             *_, (_, logs) = self._run(source, 0, None, mode, policy)
             self._print_timings(mode)
         return logs if return_dict else self._flat(logs)

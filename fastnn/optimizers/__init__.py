@@ -8,12 +8,14 @@ from ..registry import make, spellings
 from .adagrad import Adadelta, Adagrad
 from .adam import Adam, Adamax, AdamW, Nadam
 from .ftrl import Ftrl
+from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
 from .signs import Lion, Rprop
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -31,7 +33,7 @@ __all__ = [
     "serialize",
 ]
 
-_ALL = (SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Rprop)
+_ALL = (SGD, RMSprop, Adam, AdamW, Adamax, Nadam, Adagrad, Adadelta, Ftrl, Lion, Rprop, LBFGS)
 NAMES = spellings(*_ALL, spell=str.lower)
 
 for _optimizer in (Optimizer, *_ALL):

@@ -72,6 +72,7 @@ class Optimizer(Configurable):
 
     slot_names: tuple[str, ...] = ()
     scalar_count = 1  # numbers that `scalars` gives for a step
+    searches = False  # whether a step evaluates the loss several times, as `fastnn.models.descent` does it
 
     def __init__(
         self,
@@ -362,6 +363,13 @@ class Optimizer(Configurable):
         momentum = inputs[AVERAGING]
         average = momentum * average + (1 - momentum) * w
         return average, ops.where(inputs[OVERWRITING], average, w) if OVERWRITING in inputs else w
+
+    def prepare(self, source: Any, variables: list[Variable], on_nonfinite: str) -> None:
+        """Look at what training is about to begin with, and refuse what does not fit; all does by default."""
+
+    def record_assignments(self, recorder: Recorder) -> None:
+        """Write the updates that layers asked for."""
+        recorder.write_assignments()
 
     def record(self, recorder: Recorder, gradients: list[tuple[Symbolic, Variable]], gather_only: bool = False) -> None:
         """Write the update steps of a training step, or of one that only gathers gradients for a later one."""
