@@ -32,11 +32,13 @@ from .execute import available_isas, current_isa, has_openmp, team_size
 from .gradients import value_and_grad
 from .layers import Input
 from .models import Model, Sequential
+from .saving import FormatError, load_model
 from .variable import Variable
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "FormatError",
     "Input",
     "Model",
     "NonFiniteError",
@@ -54,6 +56,7 @@ __all__ = [
     "gradient_check",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "models",

@@ -1,7 +1,8 @@
 """Objects made from names and configurations: one rule for losses, optimizers, initializers and the rest."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from .errors import check_name, invalid, show, unknown
@@ -49,6 +50,39 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[Any]
         return made
 
     return enter
+
+
+@contextmanager
+def custom_object_scope(custom_objects: dict[str, Any] | None) -> Iterator[None]:
+    """A ``with`` block in which configurations know further classes and functions.
+
+    Parameters
+    ----------
+    custom_objects : dict of str to type or callable, or None
+
+    Examples
+    --------
+    >>> class Scale:
+    ...     pass
+    >>> with custom_object_scope({"Scale": Scale}):
+    ...     "Scale" in registered(object)
+    True
+    """
+    fix = "pass classes and functions by name"
+    if not isinstance(custom_objects, (dict, type(None))):
+        raise invalid("custom_objects", show(custom_objects), "a dict", fix, TypeError)
+    for name, made in (custom_objects or {}).items():
+        if not isinstance(name, str) or not callable(made):
+            raise invalid("custom_objects", f"{name!r}: {show(made)}", "names of classes and functions", fix, TypeError)
+    given = custom_objects or {}
+    before = {name: made for name, made in _registered.items() if name in given}
+    _registered.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            _registered.pop(name, None)
+        _registered.update(before)
 
 
 def registered(base: type) -> dict[str, Any]:

@@ -35,6 +35,34 @@ def outside_recording() -> Iterator[None]:
         recording.recorder = recorder
 
 
+class Allowance(threading.local):
+    """How many more bytes the weights of new layers may have; None for any number."""
+
+    bytes: int | None = None
+
+    def spend(self, argument: str, shape: tuple[int, ...], dtype: str) -> None:
+        """Take notice of a weight before there is memory for it."""
+        if self.bytes is None:
+            return
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        if nbytes > self.bytes:
+            raise invalid(argument, f"shape {shape}", "weights that are in the file", "use an undamaged file")
+        self.bytes -= nbytes
+
+
+allowed = Allowance()
+
+
+@contextmanager
+def allowance(nbytes: int) -> Iterator[None]:
+    """A ``with`` block in which layers make weights of so many bytes at most."""
+    before, allowed.bytes = allowed.bytes, nbytes
+    try:
+        yield
+    finally:
+        allowed.bytes = before
+
+
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """An uninitialised C-contiguous array that begins on a cache line."""
     dtype = np.dtype(dtype)

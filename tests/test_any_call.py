@@ -59,6 +59,8 @@ def negated(x):
 INPUT = fastnn.Input((4,), name="input")
 MERGING = ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"]
 
+GOLDEN = str(Path(__file__).parent / "golden" / "version-1.safetensors")
+
 FUNCTIONS = {
     "Input": {"shape": (4,)},
     "Model": {"inputs": INPUT, "outputs": layers.Dense(2, name="output")(INPUT)},
@@ -250,6 +252,8 @@ FUNCTIONS = {
     "regularizers.get": {"identifier": "l2"},
     "regularizers.serialize": {"regularizer": regularizers.L2()},
     "regularizers.validate_float_arg": {"value": 0.1, "name": "l1"},
+    "load_model": {"filepath": GOLDEN},
+    "saving.load_model": {"filepath": GOLDEN, "custom_objects": {}, "compile": True},
     "saving.register_keras_serializable": {"package": "mine", "name": "Own"},
     "schedules.ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
     "schedules.InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5},
@@ -268,7 +272,11 @@ FUNCTIONS = {
     "utils.set_random_seed": {"seed": 1},
     "utils.to_categorical": {"x": Y},
 }
-ELSEWHERE = {"NonFiniteError", "ensembles.mc_dropout", "gradient_check", "threads"}  # raised, not called; in METHODS
+ELSEWHERE = {  # raised, not called; in METHODS; methods of models
+    *("FormatError", "NonFiniteError", "saving.FormatError"),
+    *("ensembles.mc_dropout", "gradient_check", "saving.custom_object_scope", "threads"),
+    *("saving.load_weights", "saving.save_model", "saving.save_weights"),
+}
 HELPERS = {  # of other modules, though their names have no underscore
     "constraints": "OfNorms at_least_zero checked_axis constrained",
     "callbacks": "check_count check_verbose",
@@ -497,6 +505,9 @@ MODEL_METHODS = {
     },
     "from_config": {"config": MODELS["model"]().get_config()},
     "get_layer": {"index": 1},
+    "load_weights": {"filepath": GOLDEN},
+    "save": {"filepath": "model.safetensors", "overwrite": True},
+    "save_weights": {"filepath": "model.safetensors"},
     "get_layer, name": {"name": "hidden"},
     "health": {"x": X, "y": Y, "sample_weight": WEIGHTS},
     "predict": {"x": X, "verbose": 0},
@@ -556,6 +567,8 @@ def acceptable(error):
     """Whether it is one of the errors that the documentation promises."""
     if getattr(error, "parts", False) or isinstance(error, fastnn.NonFiniteError):
         return PARTS.fullmatch(str(error)) is not None
+    if isinstance(error, OSError):  # of a file
+        return error.filename is not None
     own = isinstance(error, TypeError) and any(words in str(error) for words in PYTHONS_OWN)
     return own or isinstance(error, (MemoryError, NotImplementedError))  # the latter of a base class
 

@@ -26,7 +26,7 @@ from ..errors import (
 from ..ops.table import Shape, find_recorder
 from ..record import Placeholder, Recorder, Symbolic
 from ..registry import Configurable, serialize, snake_case
-from ..variable import Variable, outside_recording
+from ..variable import Variable, allowed, outside_recording
 from .graph import KerasTensor, Node, Spec
 
 PACKAGE = __name__.partition(".")[0] + "."
@@ -255,7 +255,7 @@ class Layer(Configurable):
         if self.given_input_shape is not None:
             config["input_shape"] = self.given_input_shape
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = self.activity_regularizer
+            config["activity_regularizer"] = self._described("activity_regularizer")
         return config
 
     def add_loss(self, loss: Any) -> None:
@@ -329,6 +329,7 @@ class Layer(Configurable):
         dtype = config.floatx() if dtype is None else str(initializers.check_dtype(dtype))
         trainable, regularizer = check_flag("trainable", trainable), regularizers.get(regularizer)
         constraint = constraints.get(constraint)
+        allowed.spend(f"shape of {self.name}/{name}", shape, dtype)
         with undone_on_error():
             initializer = initializers.get(initializer) or initializers.GlorotUniform()
             argument = f"initializer of {self.name}/{name}"

@@ -226,6 +226,24 @@ class Model(Trainer):
             inputs, outputs = Graph.tensors(config)
             return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the model to a file; see `fastnn.saving.save_model`."""
+        from ..saving import save_model
+
+        save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights to a file; see `fastnn.saving.save_weights`."""
+        from ..saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Take the weights of a file; see `fastnn.saving.load_weights`."""
+        from ..saving import load_weights
+
+        load_weights(self, filepath)
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by position."""
         if name is not None and index is not None:

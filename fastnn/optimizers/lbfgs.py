@@ -16,6 +16,8 @@ from ..variable import Variable
 from .line_search import Trial, dot, search
 from .optimizer import Optimizer, not_negative
 
+PLACES, CHANGES = "places of variables", "changes of weights and gradient"  # names in files
+
 NO_MEANING = {
     "weight_decay": "add kernel_regularizer='l2' to the layers, which the line search takes into account",
     "clipnorm": "leave it out, for the line search limits steps",
@@ -253,6 +255,37 @@ class LBFGS(Optimizer):
         """Numbers kept from step to step: the iteration, a rate that is a number, what is remembered; 0 at first."""
         kept = sum(len(s) + len(y) for s, y, _ in self._changes)
         return kept + (1 if callable(self._learning_rate) else 2) if kept else 0
+
+    def state(self, variables: list[Variable]) -> dict[str, np.ndarray]:
+        if not self._changes:
+            return {}
+        places = {id(variable): i for i, variable in enumerate(variables)}
+        changes = np.array([[s, y] for s, y, _ in self._changes])
+        return {PLACES: np.array([places[id(variable)] for variable in self._of]), CHANGES: changes}
+
+    def restore(
+        self,
+        variables: list[Variable],
+        table: dict[str, tuple[str, tuple[int, ...]]],
+        read: Callable[[str, np.ndarray], None],
+    ) -> None:
+        if not table:
+            return
+        fix = "use an undamaged file"
+        arrays = {name: np.empty(shape, dtype) for name, (dtype, shape) in table.items()}
+        for name, array in arrays.items():
+            read(name, array)
+        kinds = {name: (array.ndim, str(array.dtype)) for name, array in arrays.items()}
+        if kinds != {PLACES: (1, "int64"), CHANGES: (3, "float64")}:
+            raise invalid("arrays of the optimizer", show(kinds), f"{PLACES} and {CHANGES}", fix)
+        places, changes = arrays[PLACES], arrays[CHANGES]
+        if not all(0 <= i < len(variables) for i in places):
+            raise invalid(PLACES, show(places), f"places among {len(variables)} variables", fix)
+        of = [variables[i] for i in places]
+        shape = (2, sum(math.prod(variable.shape) for variable in of))
+        if changes.shape[1:] != shape or len(changes) > self.history_size:
+            raise invalid(CHANGES, changes, f"at most {self.history_size} changes of shape {shape}", fix)
+        self._changes, self._of = [(s, y, dot(s, y)) for s, y in changes], of
 
     @staticmethod
     def _checked_rate(rate: Any) -> Any:

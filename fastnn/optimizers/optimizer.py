@@ -7,8 +7,7 @@ slots, and which numbers change from step to step.
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from inspect import signature
 from typing import Any
 
@@ -29,14 +28,14 @@ from ..errors import (
     unknown,
 )
 from ..record import Recorder, Symbolic
-from ..registry import Configurable
 from ..variable import Variable
+from .state import State, checked_list
 
 RATE, DECAY, AVERAGING, OVERWRITING = STEP_INPUTS = "learning rate", "weight decay", "averaging", "overwriting"
 CLIPPING = "clipnorm", "clipvalue", "global_clipnorm"
 
 
-class Optimizer(Configurable):
+class Optimizer(State):
     """What optimizers share: learning rate, iterations, slots.
 
     A subclass names its slots in ``slot_names`` and says in ``update`` how they and the variable change,
@@ -70,7 +69,6 @@ class Optimizer(Configurable):
         `decay`, of Keras 1 and 2, which makes the rate an `InverseTimeDecay`.
     """
 
-    slot_names: tuple[str, ...] = ()
     scalar_count = 1  # numbers that `scalars` gives for a step
     searches = False  # whether a step evaluates the loss several times, as `fastnn.models.descent` does it
 
@@ -122,13 +120,7 @@ class Optimizer(Configurable):
         if decay is not None:
             old_spellings.warn("decay", "learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)")
         self.name = check_name("name", name) or type(self).__name__.lower()
-        self._iterations = np.zeros(1, np.int64)
-        self._slots: dict[int, dict[str, Variable]] = {}
-        self.initial_slots: dict[str, float] = {}  # first values of slots that do not begin with 0
-        self._beside: dict[
-            tuple[int, str], tuple[Variable, Variable]
-        ] = {}  # what is kept beside slots, with the variable
-        self._built: list[Variable] = []
+        self._keep_nothing()
         self._not_decayed: tuple[set[int], str | None] = set(), None
 
     # For subclasses
@@ -265,37 +257,6 @@ class Optimizer(Configurable):
         """`scalars` of the steps from an iteration on."""
         return [self.scalars(first + i, rate) for i, rate in enumerate(rates)]
 
-    def slots(self, variable: Variable) -> dict[str, Variable]:
-        """The slots of a variable; zeros when they are first asked for."""
-        if id(variable) not in self._slots:
-            made = {}
-            for name in self.slot_names:
-                value = np.full(variable.shape, self.initial_slots.get(name, 0.0))
-                made[name] = Variable(value, trainable=False, name=name, dtype=str(variable.dtype))
-                made[name].path = f"{variable.path}/{name}"
-            made["variable"] = variable  # kept, so that the id stays its own
-            self._slots[id(variable)] = made
-        return {name: self._slots[id(variable)][name] for name in self.slot_names}
-
-    def _kept(self, variable: Variable, name: str) -> Variable:
-        """What is kept of a variable beside its slots: sums of gradients, the mean of its values. Zeros at first."""
-        if (id(variable), name) not in self._beside:
-            made = Variable(np.zeros(variable.shape), trainable=False, name=name, dtype=str(variable.dtype))
-            made.path = f"{variable.path}/{name}"
-            self._beside[id(variable), name] = made, variable
-        return self._beside[id(variable), name][0]
-
-    def build(self, variables: list[Variable]) -> None:
-        """Make the slots of variables now; else each gets its own with its first gradient."""
-        self._built = checked_list("variables", variables, Variable, "pass model.trainable_variables")
-        for variable in self._built:
-            self.slots(variable)
-
-    @property
-    def built(self) -> bool:
-        """Whether there are slots for some variables."""
-        return bool(self._slots or self._built)
-
     def exclude_from_weight_decay(
         self, var_list: list[Variable] | None = None, var_names: list[str] | None = None
     ) -> None:
@@ -357,6 +318,9 @@ class Optimizer(Configurable):
             limit = limit_of_norm(total, self.global_clipnorm)
             return [g * limit for g in gradients]
         return gradients
+
+    def _kinds_beside(self) -> list[str]:
+        return [*["average"] * self.use_ema, *["gradient"] * bool(self.gradient_accumulation_steps)]
 
     def _averaged(self, w: Any, average: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
         """The new running mean of a variable, and the variable, overwritten by it if it is time."""
@@ -484,16 +448,6 @@ class Optimizer(Configurable):
             target.assign(value)
         self._iterations += 1
 
-    @contextmanager
-    def _no_slots_on_error(self) -> Iterator[None]:
-        """An error inside leaves no slots that were not there before."""
-        known, beside = dict(self._slots), dict(self._beside)
-        try:
-            yield
-        except BaseException:
-            self._slots, self._beside = known, beside
-            raise
-
     def _updated(self, variable: Variable, values: Any) -> list[Any]:
         """What `update` returned, as a list with the variable's new value first."""
         found = [value for value in (values if isinstance(values, (tuple, list)) else (values,)) if value is not None]
@@ -532,14 +486,6 @@ def single(inputs: dict[str, Any]) -> dict[str, Any]:
 def limit_of_norm(square: Any, largest: float) -> Any:
     """The factor that gives what has this square of a norm a norm of at most `largest`."""
     return largest / ops.maximum(ops.sqrt(square), largest)
-
-
-def checked_list(argument: str, value: Any, kind: type, fix: str) -> list[Any]:
-    """A list of objects of one class; nothing for None."""
-    found = [] if value is None else list(value) if isinstance(value, (list, tuple, set)) else [value]
-    if found and (found[0] is value or not all(isinstance(entry, kind) for entry in found)):
-        raise invalid(argument, show(value), f"a list of {kind.__name__}", fix, TypeError)
-    return found
 
 
 def checked_pairs(grads_and_vars: Any) -> list[tuple[np.ndarray, Variable]]:

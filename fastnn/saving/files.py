@@ -1,0 +1,69 @@
+"""Files that are there whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+    """Write a file so that `path` has the old content or the new one, whatever happens and whenever.
+
+    The content is written beside it and reaches the disk before it takes the name, which reaches the disk before this
+    returns. A link keeps pointing to what it points to. The new file may be read and written by whom the old one could.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        With number and path: no space, no permission, a failing disk. `path` is as it was; only if the folder itself
+        cannot be brought to the disk, it has the new content already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole(Path(folder, "file"), b"new")
+    ...     Path(folder, "file").read_bytes()
+    b'new'
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            if target.exists() and os.name == "posix":
+                os.fchmod(descriptor, target.stat().st_mode & 0o777)
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise of_path(error, target) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    if os.name == "posix":
+        sync_folder(target)
+
+
+def sync_folder(target: Path) -> None:
+    """Bring the names in the folder of a file to the disk."""
+    try:
+        descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise of_path(error, target) from None
+
+
+def of_path(error: OSError, path: Path) -> OSError:
+    """The same error, with the path that the caller knows."""
+    return OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path))

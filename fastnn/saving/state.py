@@ -1,0 +1,344 @@
+"""Models as arrays and a description, and back."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import config, losses, metrics, optimizers, tree
+from ..errors import check_flag, invalid, not_provided, show
+from ..layers.base import undone_on_error
+from ..layers.regularization import Random
+from ..models import Model
+from ..models.functional import layer_config, layer_from_config
+from ..models.objective import is_config
+from ..optimizers import Optimizer
+from ..registry import custom_object_scope
+from ..variable import Variable, allowance
+from . import container
+from .container import FormatError, Reader, wrong
+
+WEIGHTS, OPTIMIZER = "weights", "optimizer"  # first parts of the names of arrays
+OF_KERAS = (".keras", ".h5", ".hdf5", ".ckpt")
+
+
+def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model to a file: layers, weights, the arguments of ``compile``, and the state of the optimizer.
+
+    The file is a safetensors container, which other programs can open as well. It holds no code: a class or function of
+    one's own is in it by name, and passed to `load_model`. It is written beside `filepath` and takes its name when it
+    is whole and on the disk: nothing that happens meanwhile leaves half a file, or takes the old one away.
+
+    Parameters
+    ----------
+    model : Model
+        Built: called, trained, or with an input shape.
+    filepath : path
+        Such as ``"model.safetensors"``.
+    overwrite : bool, default True
+        False refuses to replace a file.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The model is not built, or something of it has no configuration, as a function that is not registered (see
+        `register_keras_serializable`). Nothing was written.
+    OSError
+        No space, no permission, or a failing disk, with the path; an older file is as it was.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(2,))])
+    >>> model.compile("adam", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     model.save(path)
+    ...     again = fastnn.load_model(path)
+    >>> bool((again.predict([[1.0, 2.0]], verbose=0) == model.predict([[1.0, 2.0]], verbose=0)).all())
+    True
+    """
+    path = checked_path(filepath, overwrite)
+    arrays = weights_of(checked(model))
+    description: dict[str, Any] = {
+        "floatx": config.floatx(),
+        "model": layer_config(model) | {"build_shape": plain_shapes(model.build_shape)},
+        "streams": [layer._stream for layer in random_layers(model)],
+        "compile": None,
+    }
+    if model._compiled is not None:
+        description["compile"] = compiled_config(model)
+        description["optimizer"] = optimizer_config(model)
+        kept = model.optimizer.state(model.variables)
+        arrays |= {f"{OPTIMIZER}/{name}": array for name, array in kept.items()}
+    container.write(path, arrays, plain(description))
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """The model that `save_model` wrote, with weights, optimizer and its state.
+
+    No code is taken from the file and no other file is opened. All that it says is checked before there is a model.
+
+    Parameters
+    ----------
+    filepath : path
+    custom_objects : dict of str to type or callable, optional
+        Classes and functions of one's own that the model has, by name; those that are registered are known already.
+    compile : bool, default True
+        Whether the model is compiled as the saved one was.
+    safe_mode : True
+        Files never hold code.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, no file of fastnn, or needs what is not in `custom_objects`.
+    OSError
+        It cannot be read.
+
+    Examples
+    --------
+    See `save_model`.
+    """
+    compiles = check_flag("compile", compile)
+    not_provided(True, safe_mode=safe_mode)
+    with Reader(checked_path(filepath)) as file, custom_object_scope(custom_objects), undone_on_error():
+        described = file.description
+        if described.get("model") is None:
+            fix = "make the model, then call load_weights()"
+            raise wrong(file.path, "contents", "weights alone", "a model", fix)
+        if described.get("floatx") != config.floatx():
+            fix = f"call fastnn.config.set_floatx({described.get('floatx')!r}) first"
+            raise wrong(file.path, "floatx", show(described.get("floatx")), repr(config.floatx()), fix)
+        file.check(list(file.table))
+        with allowance(file.size), described_by(file.path, "model"):
+            model = layer_from_config(described["model"])
+            if not isinstance(model, Model):
+                raise wrong(file.path, "model", type(model).__name__, "a model")
+            if not model.built:
+                model.build(shapes_in(described["model"].get("build_shape")))
+            restore_streams(model, described.get("streams"))
+        for name, variable in matching_weights(file, model):
+            file.read_into(name, variable.value)
+        if compiles and described.get("compile") is not None:
+            with described_by(file.path, "compile"):
+                model.compile(**described["compile"])
+                restore_optimizer(file, model, described.get("optimizer"))
+    return model
+
+
+def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write the weights of a model to a file; arguments and errors as of `save_model`."""
+    path = checked_path(filepath, overwrite)
+    container.write(path, weights_of(checked(model)), {"floatx": config.floatx(), "model": None})
+
+
+def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+    """Give a model the weights in a file of `save_weights` or `save_model`.
+
+    They belong together by their order; shapes and types must be the same.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or its weights are not those of such a model, which is as it was.
+    OSError
+        It cannot be read.
+    """
+    with Reader(checked_path(filepath)) as file:
+        found = matching_weights(file, checked(model))
+        file.check([name for name, _ in found])
+        for name, variable in found:
+            file.read_into(name, variable.value)
+
+
+# Arguments
+
+
+def checked(model: Any) -> Model:
+    if not isinstance(model, Model):
+        raise invalid("model", show(model), "a model", "pass a Sequential or a Model", TypeError)
+    if not model.built:
+        fix = "call it, train it, or give its first layer an input_shape"
+        raise invalid("model", f"{model.name!r}, which has no weights yet", "one that is built", fix)
+    return model
+
+
+def checked_path(filepath: Any, overwrite: bool = True) -> str:
+    """A path as text; one of a new file unless it may be overwritten."""
+    if not isinstance(filepath, (str, os.PathLike)) or not isinstance(os.fspath(filepath), str):
+        raise invalid("filepath", show(filepath), "a path", "pass for example 'model.safetensors'", TypeError)
+    path = os.fspath(filepath)
+    if path.lower().endswith(OF_KERAS):
+        expected, fix = "a safetensors file", "name it for example 'model.safetensors'"
+        raise invalid("filepath", repr(path), expected, fix)
+    if not check_flag("overwrite", overwrite) and os.path.exists(path):
+        raise invalid("filepath", f"{path!r}, which exists", "a new file", "pass overwrite=True", FileExistsError)
+    return path
+
+
+# Descriptions
+
+
+def plain(description: Any) -> Any:
+    """A description of lists, dicts, numbers and strings alone, as JSON has them."""
+
+    def converted(value: Any) -> Any:
+        if isinstance(value, (np.ndarray, np.generic)):
+            return value.tolist()
+        raise invalid("model", show(value), "something that a configuration can name", "leave it out of get_config()")
+
+    try:
+        return json.loads(json.dumps(description, default=converted, allow_nan=False))
+    except (TypeError, RecursionError) as error:
+        raise invalid(
+            "configuration of the model", str(error), "what JSON can express", "correct get_config()"
+        ) from None
+
+
+def plain_shapes(shapes: Any) -> Any:
+    """Shapes in lists and dicts, tuples as ``{"shape": [...]}``."""
+    if tree.is_shape(shapes):
+        return {"shape": list(shapes)}
+    if isinstance(shapes, dict):
+        return {"dict": {key: plain_shapes(value) for key, value in shapes.items()}}
+    return {"list": [plain_shapes(value) for value in shapes]}
+
+
+def shapes_in(described: Any) -> Any:
+    """What `plain_shapes` described."""
+    if isinstance(described, dict) and len(described) == 1:
+        [(kind, value)] = described.items()
+        if kind == "shape" and isinstance(value, list):
+            return tuple(value)
+        if kind == "dict" and isinstance(value, dict):
+            return {key: shapes_in(part) for key, part in value.items()}
+        if kind == "list" and isinstance(value, list):
+            return [shapes_in(part) for part in value]
+    raise invalid("build_shape", show(described), "a shape, or a list or dict of them", "use an undamaged file")
+
+
+def each(value: Any, convert: Any) -> Any:
+    """Lists and dicts with each entry but None converted."""
+    if isinstance(value, (list, tuple)):
+        return [each(entry, convert) for entry in value]
+    if isinstance(value, dict) and not is_config(value):
+        return {key: each(entry, convert) for key, entry in value.items()}
+    return None if value is None else convert(value)
+
+
+def compiled_config(model: Model) -> dict[str, Any]:
+    """The arguments of ``compile`` that make an equal one."""
+    made = model._compiled
+    assert made is not None
+
+    def metric(given: Any) -> Any:
+        return given if isinstance(given, (str, dict)) else metrics.serialize(metrics.get(given))
+
+    return {
+        "optimizer": optimizers.serialize(made.optimizer),
+        "loss": each(made.loss, losses.serialize),
+        "loss_weights": made.loss_weights,
+        "metrics": each(made.metrics, metric),
+        "weighted_metrics": each(made.weighted_metrics, metric),
+        "run_eagerly": model.run_eagerly,
+        "steps_per_execution": model.steps_per_execution,
+    }
+
+
+@contextmanager
+def described_by(path: str, field: str) -> Iterator[None]:
+    """Errors inside are those of a description that makes nothing."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except Exception as error:
+        received = f"what gives the error: {str(error) or type(error).__name__}"
+        fix = "pass classes and functions of one's own as custom_objects, or use an undamaged file"
+        raise wrong(path, field, received.rstrip("."), "a description that makes one", fix) from error
+
+
+def random_layers(model: Model) -> list[Random]:
+    """Layers that draw numbers, each with a stream of them that training goes on with."""
+    return [layer for layer in model._tree() if isinstance(layer, Random)]
+
+
+def restore_streams(model: Model, streams: Any) -> None:
+    """Give the random layers of a new model their streams."""
+    layers = random_layers(model)
+    known = isinstance(streams, list) and len(streams) == len(layers)
+    if not known or not all(type(stream) is int and 0 <= stream < 2**32 for stream in streams):
+        raise invalid("streams", show(streams), f"{len(layers)} integers from 0 to 2**32 - 1", "use an undamaged file")
+    for layer, stream in zip(layers, streams, strict=True):
+        layer._stream = stream
+
+
+# Arrays
+
+
+def weights_of(model: Model) -> dict[str, np.ndarray]:
+    """The weights by place and path."""
+    return {f"{WEIGHTS}/{i}/{v.path}": v.value for i, v in enumerate(model.variables)}
+
+
+def matching_weights(file: Reader, model: Model) -> list[tuple[str, Variable]]:
+    """Names of arrays and the variables that they belong to; refused if these are not all of them."""
+    fix = "use a model of the same layers"
+    named = {}
+    for name in file.table:
+        kind, _, rest = name.partition("/")
+        if kind == WEIGHTS:
+            named[rest.partition("/")[0]] = name
+    variables = model.variables
+    if named.keys() != {str(i) for i in range(len(variables))}:
+        received, expected = f"{len(named)} arrays", f"{len(variables)}, as many as {model.name!r} has"
+        raise wrong(file.path, "weights", received, expected, fix)
+    found = [(named[str(i)], variable) for i, variable in enumerate(variables)]
+    for name, variable in found:
+        check_like(file, name, variable, fix)
+    return found
+
+
+def check_like(file: Reader, name: str, variable: Variable, fix: str) -> None:
+    """Refuse an array of another shape or type than a variable has."""
+    dtype, shape, _ = file.table[name]
+    if tuple(shape) != variable.shape or dtype != str(variable.dtype):
+        received, expected = f"{dtype} of shape {tuple(shape)}", f"{variable.dtype} of shape {variable.shape}"
+        raise wrong(file.path, f"array {name!r}", received, expected, fix)
+
+
+def optimizer_config(model: Model) -> dict[str, Any]:
+    """What an optimizer knows besides its configuration and its arrays."""
+    optimizer: Optimizer = model.optimizer
+    chosen, pattern = optimizer._not_decayed
+    places = [i for i, v in enumerate(model.variables) if id(v) in chosen]
+    return {"iterations": int(optimizer._iterations[0]), "not_decayed": [places, pattern]}
+
+
+def restore_optimizer(file: Reader, model: Model, described: Any) -> None:
+    """Give the optimizer of a new model the state that the file has."""
+    optimizer: Optimizer = model.optimizer
+    places, pattern = described["not_decayed"]
+    optimizer._not_decayed = {id(model.variables[i]) for i in places}, pattern
+    iterations = described["iterations"]
+    if type(iterations) is not int or not 0 <= iterations < 2**62:
+        raise invalid("iterations", show(iterations), "a number of steps", "use an undamaged file")
+    optimizer._iterations[0] = iterations
+    table = {}
+    for name, (dtype, shape, _) in file.table.items():
+        kind, _, rest = name.partition("/")
+        if kind == OPTIMIZER:
+            table[rest] = dtype, tuple(shape)
+        elif kind != WEIGHTS:
+            raise invalid("arrays", repr(name), "those of weights and optimizer", "use an undamaged file")
+    optimizer.restore(model.variables, table, lambda name, array: file.read_into(f"{OPTIMIZER}/{name}", array))
