@@ -120,9 +120,17 @@ typedef struct {
  * there has to be a sweep with a barrier. */
 void fnn_execute(fnn_run *run);
 
+/* Runs several programs that share no memory, each on one thread (`threads` of each run is 1), so many at a time as there
+ * are threads; returns how many there were. */
+int fnn_execute_all(fnn_run *runs, int64_t count, int threads);
+
 /* order = 0 ... n - 1 in the order of 64-bit random keys, n < 2^32: the permutation of fastnn/ops/philox.py. The scratch
  * has n items. */
 void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream, uint32_t epoch);
+
+/* `count` of these one behind the other, each with a seed and an epoch of its own. The scratch has n items per thread. */
+void fnn_permutations(int64_t *orders, uint64_t *scratch, int64_t count, int64_t n, const uint64_t *seeds,
+                      uint32_t stream, const uint32_t *epochs, int threads);
 
 /* The instruction sets this machine can run, best first; NULL ends the list. */
 const fnn_table *const *fnn_tables(void);

@@ -1,6 +1,10 @@
 /* order.c: the random order of an epoch's rows. */
 #include "fastnn.h"
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 enum { GROUP = 64, COUNTERS = 16, WORDS = 4 }; /* so many numbers, of so many counters, which give four words each */
 
 /* Random numbers of one group of a row, as kernels/random.inc makes them. */
@@ -88,4 +92,20 @@ void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed
     }
     for (int64_t i = 0; i < n; i++)
         order[i] = (int64_t)(uint32_t)items[i];
+}
+
+void fnn_permutations(int64_t *orders, uint64_t *scratch, int64_t count, int64_t n, const uint64_t *seeds,
+                      uint32_t stream, const uint32_t *epochs, int threads)
+{
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+#endif
+    for (int64_t i = 0; i < count; i++) {
+        int thread = 0;
+#ifdef _OPENMP
+        thread = omp_get_thread_num();
+#endif
+        fnn_permutation(orders + i * n, scratch + thread * n, n, seeds[i], stream, epochs[i]);
+    }
+    (void)threads;
 }

@@ -252,3 +252,25 @@ void fnn_execute(fnn_run *run)
     run->slept = b.slept;
     run->nonfinite = b.nonfinite[0];
 }
+
+int fnn_execute_all(fnn_run *runs, int64_t count, int threads)
+{
+    int team = 1;
+#ifdef _OPENMP
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads)
+        {
+#pragma omp master
+            team = omp_get_num_threads();
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t i = 0; i < count; i++)
+                fnn_execute(&runs[i]);
+        }
+        return team;
+    }
+#endif
+    (void)threads;
+    for (int64_t i = 0; i < count; i++)
+        fnn_execute(&runs[i]);
+    return team;
+}

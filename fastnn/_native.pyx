@@ -59,8 +59,11 @@ cdef extern from "fastnn.h":
         int64_t slept
 
     void fnn_execute(fnn_run *run) nogil
+    int fnn_execute_all(fnn_run *runs, int64_t count, int threads) nogil
     void fnn_permutation(int64_t *order, uint64_t *scratch, int64_t n, uint64_t seed, uint32_t stream,
                          uint32_t epoch) nogil
+    void fnn_permutations(int64_t *orders, uint64_t *scratch, int64_t count, int64_t n, const uint64_t *seeds,
+                          uint32_t stream, const uint32_t *epochs, int threads) nogil
     const fnn_table *const *fnn_tables()
     void fnn_limits(const fnn_table *table, float *memory, int64_t count, double *operations, double *bytes) nogil
     int fnn_find(const fnn_table *table, const char *name)
@@ -173,6 +176,18 @@ def permutation(int64_t[::1] order, uint64_t[::1] scratch, uint64_t seed, uint32
             fnn_permutation(&order[0], &scratch[0], n, seed, stream, epoch)
 
 
+def permutations(int64_t[:, ::1] orders, uint64_t[:, ::1] scratch, const uint64_t[::1] seeds, uint32_t stream,
+                 const uint32_t[::1] epochs, int threads):
+    """`permutation` for each row of `orders`, each with a seed and an epoch; `scratch` has a row for each thread."""
+    cdef int64_t count = orders.shape[0], n = orders.shape[1]
+    if scratch.shape[0] < threads or scratch.shape[1] != n or seeds.shape[0] != count or epochs.shape[0] != count \
+            or threads < 1 or n >= 1 << 32:
+        raise ValueError("arguments of permutations do not fit together")
+    if n and count:
+        with nogil:
+            fnn_permutations(&orders[0, 0], &scratch[0, 0], count, n, &seeds[0], stream, &epochs[0], threads)
+
+
 cdef int check_plan(int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
                     const int64_t[::1] first_rows, const int64_t[::1] row_counts) except -1:
     """Refuse what would make C read beyond the steps, or more rows than there is memory for."""
@@ -189,24 +204,13 @@ cdef int check_plan(int64_t most_rows, const unsigned char[::1] steps, const uns
     return 0
 
 
-def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
-            const unsigned char[::1] areas,
-            const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
-            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
-            int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None, bint count_all=False):
-    """Run a lowered Program; returns (batches done, batches skipped, threads that ran, seconds they slept).
-
-    With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
-    whoever has all parts counts the iteration. With `count_all`, batches that update nothing count as iterations, too.
-    """
-    cdef fnn_run run
-    run.table = table_of(isa)
-    if row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
-        return row_counts.shape[0], 0, 1, 0.0
+cdef int prepare(fnn_run *run, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+                 const unsigned char[::1] areas, const int64_t[::1] first_rows, const int64_t[::1] row_counts,
+                 float[::1] workspace, int threads, bint skip_nonfinite, uint64_t seed,
+                 int64_t[::1] iteration) except -1:
+    """What each run has; there is at least one batch and one sweep, and the rest of `run` is zero but its table."""
     if first_rows.shape[0] != row_counts.shape[0] or iteration.shape[0] != 1 \
-            or workspace.shape[0] < threads * run.table.workspace_floats \
-            or (nonfinite is not None and row_counts.shape[0] != 1) \
-            or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
+            or workspace.shape[0] < threads * run.table.workspace_floats:
         raise ValueError("arguments of a run do not fit together")
     check_plan(most_rows, steps, sweeps, first_rows, row_counts)
     run.steps = <const fnn_step *>&steps[0]
@@ -220,6 +224,29 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     run.on_nonfinite = FNN_ON_NONFINITE_SKIP if skip_nonfinite else FNN_ON_NONFINITE_RAISE
     run.seed = seed
     run.iteration = &iteration[0]
+    return 0
+
+
+def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+            const unsigned char[::1] areas,
+            const int64_t[::1] first_rows, const int64_t[::1] row_counts, float[::1] workspace,
+            int threads, bint skip_nonfinite, uint64_t seed, int64_t[::1] iteration,
+            int64_t[::1] nanoseconds=None, int32_t[::1] nonfinite=None, bint count_all=False):
+    """Run a lowered Program; returns (batches done, batches skipped, threads that ran, seconds they slept).
+
+    With `nonfinite`, shape (1,), the steps are a part of one batch: the flag comes in and goes out, and
+    whoever has all parts counts the iteration. With `count_all`, batches that update nothing count as iterations, too.
+    """
+    cdef fnn_run run
+    memset(&run, 0, sizeof(fnn_run))
+    run.table = table_of(isa)
+    if row_counts.shape[0] == 0 or sweeps.shape[0] == 0:
+        return row_counts.shape[0], 0, 1, 0.0
+    if (nonfinite is not None and row_counts.shape[0] != 1) \
+            or (nanoseconds is not None and nanoseconds.shape[0] * <int64_t>sizeof(fnn_step) != steps.shape[0]):
+        raise ValueError("arguments of a run do not fit together")
+    prepare(&run, most_rows, steps, sweeps, areas, first_rows, row_counts, workspace, threads, skip_nonfinite, seed,
+            iteration)
     run.count_all = count_all
     run.part = nonfinite is not None
     run.nonfinite = nonfinite[0] if run.part else 0
@@ -229,6 +256,32 @@ def execute(str isa, int64_t most_rows, const unsigned char[::1] steps, const un
     if run.part:
         nonfinite[0] = run.nonfinite
     return run.batches_done, run.batches_skipped, run.team, run.slept * 1e-9
+
+
+def execute_all(str isa, int64_t most_rows, const unsigned char[::1] steps, const unsigned char[::1] sweeps,
+                list calls, int threads, bint count_all=False):
+    """Run a lowered Program on several sets of memory that share nothing, each on one thread.
+
+    Each of `calls` is a tuple of the arguments `areas` to `iteration` of `execute`, with 1 as `threads`. Returns the threads
+    that ran, and (batches done, batches skipped) of each call.
+    """
+    cdef int64_t count = len(calls)
+    cdef int team
+    cdef bytearray memory = bytearray(max(count, 1) * sizeof(fnn_run))  # zeros
+    cdef fnn_run *runs = <fnn_run *><char *>memory
+    if sweeps.shape[0] == 0:
+        return 1, [(len(call[2]), 0) for call in calls]
+    for i in range(count):
+        runs[i].table = table_of(isa)
+        areas, first_rows, row_counts, workspace, own_threads, skip_nonfinite, seed, iteration = calls[i]
+        if own_threads != 1 or len(row_counts) == 0:
+            raise ValueError("arguments of a run do not fit together")
+        prepare(&runs[i], most_rows, steps, sweeps, areas, first_rows, row_counts, workspace, 1, skip_nonfinite, seed,
+                iteration)
+        runs[i].count_all = count_all
+    with nogil:
+        team = fnn_execute_all(runs, count, threads)
+    return team, [(runs[i].batches_done, runs[i].batches_skipped) for i in range(count)]
 
 
 def address(array):

@@ -8,7 +8,7 @@ import os
 import random
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -251,6 +251,20 @@ def seed() -> int:
     if _seed is None:
         _seed = int.from_bytes(os.urandom(8), "little")
     return _seed
+
+
+@contextmanager
+def random_state(seed: int, stream: int) -> Iterator[Callable[[], int]]:
+    """Have what is done inside draw as after `set_random_seed(seed)` and `stream` call sites, and nothing after it.
+
+    Gives a function that says how many call sites there are now.
+    """
+    global _seed, _stream
+    before, (_seed, _stream) = (_seed, _stream), (seed, stream)
+    try:
+        yield lambda: _stream
+    finally:
+        _seed, _stream = before
 
 
 def next_stream() -> int:

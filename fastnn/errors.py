@@ -25,12 +25,15 @@ class NonFiniteError(FloatingPointError):
         Optimizer iteration (counted from 0) at which it happened.
     layer : str or None
         Name of the layer whose output or gradient was the first that was not finite.
+    member : int or None
+        Number of the member of an ensemble.
     """
 
-    def __init__(self, message: str, step: int, layer: str | None):
+    def __init__(self, message: str, step: int, layer: str | None, member: int | None = None):
         super().__init__(message)
         self.step = step
         self.layer = layer
+        self.member = member
 
 
 def show(value: object) -> str:

@@ -1,5 +1,6 @@
 """The two executors of a planned Program: NumPy (the oracle) and C (the product)."""
 
+import copy
 import functools
 import itertools
 import os
@@ -236,6 +237,19 @@ def permutation(n: int, seed: int, epoch: int, memory: np.ndarray | None = None)
     return order
 
 
+def permutations(n: int, seeds: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """`permutation` for each of some seeds and epochs, shape (len(seeds), n)."""
+    if n >= philox.WORD:
+        return np.array([philox.permutation(n, int(s), int(e)) for s, e in zip(seeds, epochs, strict=True)])
+    threads = together(len(seeds))
+    orders, scratch = np.empty((len(seeds), n), np.int64), np.empty((threads, n), np.uint64)
+    given = seeds.astype(np.uint64), philox.PERMUTATION_STREAM, (epochs % philox.WORD).astype(np.uint32)
+    _native.permutations(orders, scratch, *given, threads)
+    if threads > 1:
+        kept.team = threads
+    return orders
+
+
 def pieces(program: Program, single: bool) -> list[tuple[int, int, bool]]:
     """The steps from ... to that run in one call, up to a step in Python or each alone, and whether they update.
 
@@ -375,6 +389,22 @@ class NativeExecutor:
         self._careful: NativeExecutor | None = None
         self.count_all = False  # whether batches that update nothing count as iterations, too
 
+    def sharing(self, variables: list[Variable]) -> "NativeExecutor":
+        """An executor of the same plan, which is not made anew, on other variables of the same shapes."""
+        other = copy.copy(self)
+        other.variables, other.areas, given = variables, self.areas.copy(), iter(variables)
+        for i, area in enumerate(self.program.areas):
+            if area.kind == VARIABLE:
+                other.areas["base"][i] = _native.address(next(given).value)
+        other.times = self.times and Times(np.zeros(len(self.program.steps), np.int64))
+        other._workspaces, other._contention, other._careful = [], Contention(), None
+        return other
+
+    @property
+    def whole(self) -> bool:
+        """Whether a run is one call of C, of which nothing but the results is asked for."""
+        return not (self.in_pieces or self.times)
+
     def run(
         self,
         data: dict[str, np.ndarray],
@@ -408,6 +438,12 @@ class NativeExecutor:
         """
         settings: Any = (seed, iteration, on_nonfinite, threads)
         run = self._run_batches(data, first_rows, row_counts, *settings)
+        return self._finished(run, data, first_rows, row_counts, *settings)
+
+    def _finished(
+        self, run: Run, data: dict[str, np.ndarray], first_rows: np.ndarray, row_counts: np.ndarray, *settings: Any
+    ) -> Run:
+        """A run that stopped at a batch, and what comes after it where only the proof that it is finite had failed."""
         while self.proves and run.batches < len(row_counts):  # a batch that could not be proved finite
             done = run.batches
             if self._careful is None:
@@ -439,6 +475,37 @@ class NativeExecutor:
         adaptive = not (self.serial or threads or config.force_threads())
         wanted = 1 if self.serial else threads or team_size()
         threads = self._contention.team(wanted) if adaptive and wanted > 1 else wanted
+        call, most, own = self._call(data, first_rows, row_counts, seed, iteration, on_nonfinite, wanted)
+        call.threads = threads
+        began = time.perf_counter()
+        try:
+            if self.checked:
+                run = self._run_checked(call, Memory(self.program, self.variables, data, own))
+            elif self.in_pieces:
+                run = self._run_in_pieces(call, Memory(self.program, self.variables, data, own))
+            else:
+                times = self.times and self.times.nanoseconds
+                run = self._execute(call, self.steps, self.sweeps, nanoseconds=times)
+        finally:
+            self._workspaces.append((most, own, call.workspace))
+        seconds = time.perf_counter() - began
+        if adaptive:
+            self._contention.note(run.team, int(row_counts.sum()), seconds, run.slept)
+        if self.times:
+            self.times.note(row_counts[: run.batches], run.team, seconds)
+        return run
+
+    def _call(
+        self,
+        data: dict[str, np.ndarray],
+        first_rows: np.ndarray,
+        row_counts: np.ndarray,
+        seed: int,
+        iteration: np.ndarray | None,
+        on_nonfinite: str,
+        threads: int,
+    ) -> tuple[Call, int, dict[int, np.ndarray]]:
+        """What C receives, and what `_workspaces` gets back besides its scratch: for how many threads, and areas."""
         areas, program = self.areas.copy(), self.program
         last_row = int(first_rows[-1] + row_counts[-1]) if len(row_counts) else 0
         for i in self._bound:
@@ -453,32 +520,15 @@ class NativeExecutor:
             most, own, scratch = self._workspaces.pop()
         except IndexError:
             most, own, scratch = 0, {}, np.empty(0, np.float32)
-        if most < wanted:
-            most, own = wanted, allocate_areas(program, wanted)
-            scratch = aligned_empty((wanted * _native.workspace_floats(self.isa),), np.float32)
+        if most < threads:
+            most, own = threads, allocate_areas(program, threads)
+            scratch = aligned_empty((threads * _native.workspace_floats(self.isa),), np.float32)
         for i, memory in own.items():
             areas["base"][i] = _native.address(memory)
         if iteration is None:
             iteration = np.zeros(1, np.int64)
         skip = on_nonfinite == "skip" and not self.proves
-        call = Call(areas, first_rows, row_counts, scratch, threads, skip, seed, iteration)
-        began = time.perf_counter()
-        try:
-            if self.checked:
-                run = self._run_checked(call, Memory(program, self.variables, data, own))
-            elif self.in_pieces:
-                run = self._run_in_pieces(call, Memory(program, self.variables, data, own))
-            else:
-                times = self.times and self.times.nanoseconds
-                run = self._execute(call, self.steps, self.sweeps, nanoseconds=times)
-        finally:
-            self._workspaces.append((most, own, scratch))
-        seconds = time.perf_counter() - began
-        if adaptive:
-            self._contention.note(run.team, int(row_counts.sum()), seconds, run.slept)
-        if self.times:
-            self.times.note(row_counts[: run.batches], run.team, seconds)
-        return run
+        return Call(areas, first_rows, row_counts, scratch, threads, skip, seed, iteration), most, own
 
     def _execute(self, call: Call, steps: np.ndarray, sweeps: np.ndarray, **options: Any) -> Run:
         """Run steps in one call of C, on as many threads as there can be."""
@@ -548,6 +598,57 @@ class NativeExecutor:
         return Run(done, skipped, team, slept)
 
 
+@dataclass
+class Job:
+    """The arguments of a `run`, and who runs it."""
+
+    executor: "NativeExecutor | NumpyExecutor"
+    data: dict[str, np.ndarray]
+    first_rows: np.ndarray
+    row_counts: np.ndarray
+    seed: int
+    iteration: np.ndarray | None
+    on_nonfinite: str = "raise"
+
+    @property
+    def arguments(self) -> tuple[Any, Any, Any, int, Any, str]:
+        return self.data, self.first_rows, self.row_counts, self.seed, self.iteration, self.on_nonfinite
+
+
+def run_side_by_side(jobs: list[Job]) -> list[Run]:
+    """Run several jobs in one call of C, as many at a time as there are threads, each on one thread.
+
+    They have at least one batch each, and write to no memory in common. Where their executors do not share one plan, or
+    a run is more than one call of C, they run one after the other.
+    """
+    executors = [job.executor for job in jobs if isinstance(job.executor, NativeExecutor)]
+    first = executors[0] if len(executors) == len(jobs) else None
+    if first is None or not first.whole or any(other.steps is not first.steps for other in executors):
+        return [job.executor.run(*job.arguments) for job in jobs]
+    threads = together(len(jobs))
+    prepared = [own._call(*job.arguments, 1) for own, job in zip(executors, jobs, strict=True)]
+    try:
+        plan = first.steps.view(np.uint8), first.sweeps.view(np.uint8)
+        calls = [call.arguments() for call, _, _ in prepared]
+        team, found = _native.execute_all(first.isa, first.program.rows, *plan, calls, threads, first.count_all)
+    finally:
+        for own, (call, most, memory) in zip(executors, prepared, strict=True):
+            own._workspaces.append((most, memory, call.workspace))
+    if team > 1:
+        kept.team = team
+    runs = [Run(done, skipped, 1) for done, skipped in found]
+    return [own._finished(run, *job.arguments, None) for own, job, run in zip(executors, jobs, runs, strict=True)]
+
+
+def together(jobs: int) -> int:
+    """How many of so many jobs run at the same time, each on a thread of the team that then waits for them."""
+    threads = min(team_size(), jobs)
+    if threads > 1:
+        make_forks_safe()
+        threads = create_team(threads)
+    return threads
+
+
 class OneBatch:
     """A program that makes predictions, ready for single batches of up to as many rows as it was planned for.
 
@@ -583,8 +684,7 @@ class OneBatch:
     @staticmethod
     def fits(executor: NativeExecutor) -> bool:
         """Whether there is nothing about an executor that needs more preparation."""
-        plain = not (executor.in_pieces or executor.times)
-        return plain and [area.name for area in executor.program.areas if area.kind == ROWS] == ["x", "y"]
+        return executor.whole and [area.name for area in executor.program.areas if area.kind == ROWS] == ["x", "y"]
 
     def __call__(self, x: np.ndarray) -> np.ndarray | None:
         """The outputs; None for an x that has to be converted first, or while another thread uses this object."""

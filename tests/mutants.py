@@ -60,6 +60,7 @@ ORDER = "test_order_of_sums.py"
 SPECIAL = "test_special_cases.py"
 BARRIERS = "test_barriers.py"
 NONFINITE = "test_nonfinite.py"
+BITS = "test_ensembles.py -k 'has_the_bits and classes'"
 CLASSIFIER = "test_executors.py -k classifier"
 SWEPT = "test_executors.py -k 'sweeps_give and classifier'"
 
@@ -691,5 +692,41 @@ MUTANTS = [
         "            recorder.check_assignments()\n",
         "",
         "test_assignments.py",
+    ),
+    # Ensembles
+    Mutant(
+        "all members have the order of the first one",
+        "csrc/order.c",
+        "n, seeds[i], stream, epochs[i]);",
+        "n, seeds[0], stream, epochs[i]);",
+        BITS,
+    ),
+    Mutant(
+        "all members draw what the first one draws",
+        "fastnn/ensembles/epochs.py",
+        "self.members[k].seed, iteration",
+        "self.members[0].seed, iteration",
+        BITS,
+    ),
+    Mutant(
+        "members whose numbers differ have one plan",
+        "fastnn/ensembles/members.py",
+        "        return bool(a == b)\n",
+        "        return True\n",
+        "test_ensembles.py -k do_not_share",
+    ),
+    Mutant(
+        "a plan that is shared keeps the variables of the first member",
+        EXECUTE,
+        '                other.areas["base"][i] = _native.address(next(given).value)\n',
+        "                next(given)\n",
+        BITS,
+    ),
+    Mutant(
+        "all members have seen what the last one has",
+        "fastnn/ensembles/bagging.py",
+        "        unseen[own, k] = False\n",
+        "        unseen[own] = False\n",
+        "test_ensembles.py -k out_of_bag",
     ),
 ]

@@ -95,6 +95,18 @@ def test_the_strength_of_concrete_within_4_5_mpa(capsys):
     assert f"{error:.2f} MPa on 206 others" in capsys.readouterr().out
 
 
+def test_bagging_is_better_than_one_network(capsys):
+    if datasets._files.find("concrete", ["concrete.csv"]) is None:
+        pytest.skip("no data of concrete here")
+    alone, together, unseen, covered = example_named("bagging").main([])
+    assert together < 0.95 * alone
+    assert abs(unseen - together) < 0.25 * together  # of other mixtures
+    assert covered > 0.7
+    first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("Each member has seen 63.") and second.endswith(f"mean of 16 members {together:.2f}")
+    assert last == f"{covered:.0%} of errors are within two standard deviations of the members"
+
+
 @pytest.fixture
 def example():
     if not EXAMPLE.exists():

@@ -558,3 +558,7 @@ def test_log_cosh_keeps_digits_near_zero_and_far_away():
     exact = [5e-13, 5e-9, *(math.log(math.cosh(a)) for a in e[2:5, 0].tolist()), 50 - math.log(2), 1e30]
     for found in (kernel(OPS["log_cosh"], (e, 0 * e), {})[0], reference(OPS["log_cosh"], (e, 0 * e), {})[0]):
         np.testing.assert_allclose(found, exact, rtol=2e-5)
+
+
+def test_predictions_beyond_float32_are_infinite_without_a_warning():
+    assert losses.MeanSquaredError()(np.zeros((1, 1)), np.full((1, 1), 1e300)) == np.inf

@@ -270,7 +270,8 @@ def paired(y_true: Any, y_pred: Any, target: str = VALUES, dtype: str | None = N
         return y_true, y_pred
     y_true, y_pred = check_array("y_true", y_true), check_array("y_pred", y_pred)
     if dtype is not None:
-        y_pred = y_pred.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, and so is the loss
+            y_pred = y_pred.astype(dtype, copy=False)
     elif y_pred.dtype.kind != "f":
         y_pred = y_pred.astype(np.float32)
     if target != LABELS:

@@ -1,6 +1,6 @@
 """What users pass as data, checked and brought into the form that programs read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ def parts(argument: str, value: Any, names: list[str], noun: str, shapes: Any = 
 def column_names(value: Any) -> list[str] | None:
     """The names of the columns of a table; None for what has no columns."""
     names = getattr(value, "columns", None)
-    return None if names is None else [str(name) for name in names]
+    return [str(name) for name in names] if isinstance(names, Iterable) else None
 
 
 def structure(value: Any) -> Any:

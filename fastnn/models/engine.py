@@ -1,7 +1,7 @@
 """The engine of models: from data to programs, and their runs batch by batch."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -253,8 +253,15 @@ class Engine(Layer):
 
     # Programs
 
-    def _executor(self, mode: str, rows: int, prepared: dict[str, np.ndarray] | None, checked: bool = True) -> Executor:
-        """The program of a mode, made once for each combination of what it depends on."""
+    def _executor(
+        self,
+        mode: str,
+        rows: int,
+        prepared: dict[str, np.ndarray] | None,
+        checked: bool = True,
+        make: Callable[[], NativeExecutor | None] | None = None,
+    ) -> Executor:
+        """The program of a mode, made once for each combination of what it depends on; by `make` if it can."""
         config.explicit_threads()  # a wrong FASTNN_NUM_THREADS is refused now, not in the middle of a run
         x_dtypes = None if prepared is None else tuple(str(prepared[name].dtype) for name in input_areas(self))
         weighted = tuple(name for name in prepared or () if name.startswith("weights"))
@@ -277,7 +284,7 @@ class Engine(Layer):
         made: dict[Any, Executor] = {} if self.run_eagerly else self._executors
         if key not in made:
             given = rows, x_dtypes, self._objective, weighted, checked, self.run_eagerly
-            executor = compile_program(self, mode, *given)
+            executor = (make and make()) or compile_program(self, mode, *given)
             made[key] = executor
             if mode == TRAIN and self.optimizer.searches:
                 assert self._objective is not None

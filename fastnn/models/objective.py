@@ -105,7 +105,7 @@ def warn_of_binary_accuracy(objective: Objective, targets: list[Any]) -> bool:
             f"metric {goal.log(found[0])!r} counts each of the {np.shape(target)[1]} outputs for itself: with one-hot "
             f"targets it is {share:.3g} even if every output is below the threshold; "
             "for the part of the samples whose class is right, use 'categorical_accuracy'",
-            stacklevel=4,
+            stacklevel=5,
         )
         return True
     return False

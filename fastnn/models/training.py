@@ -196,10 +196,7 @@ class Trainer(Engine):
             self.optimizer.prepare(source, self.trainable_variables, on_nonfinite)
             self._executor(TRAIN, source.rows, source.arrays, on_nonfinite != "ignore")
             assert self._objective is not None and self._compiled is not None
-            if not self._compiled.warned:
-                areas = [f"{goal.area('y')} values" for goal in self._objective.goals]
-                found = [source.arrays.get(area) for area in areas]
-                self._compiled.warned = warn_of_binary_accuracy(self._objective, found)
+            self._warn_of_targets(source)
             if len(self.input_names) == 1:
                 self.feature_names = data.column_names(x) or self.feature_names
             tested: Source | None = None
@@ -252,6 +249,14 @@ class Trainer(Engine):
             called.on_train_end(logs)
             self._print_timings(TRAIN)
         return history
+
+    def _warn_of_targets(self, source: Source) -> None:
+        """Warn once where a metric does not mean what it seems to."""
+        assert self._objective is not None and self._compiled is not None
+        if not self._compiled.warned:
+            areas = [f"{goal.area('y')} values" for goal in self._objective.goals]
+            found = [source.arrays.get(area) for area in areas]
+            self._compiled.warned = warn_of_binary_accuracy(self._objective, found)
 
     def train_on_batch(
         self,

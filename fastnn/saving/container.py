@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import safetensors
 
 from ..errors import invalid
 from .files import write_whole
@@ -59,6 +58,8 @@ def checksum(array: np.ndarray) -> int:
 
 def write(path: Any, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
     """Write arrays and a description that JSON can express; see `write_whole` for what happens on errors."""
+    import safetensors  # not needed by every program
+
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     table = {name: [str(a.dtype), list(a.shape), checksum(a)] for name, a in arrays.items()}
     text = json.dumps({"version": VERSION, **description, "arrays": table}, allow_nan=False, separators=(",", ":"))
@@ -90,6 +91,8 @@ class Reader:
     """
 
     def __init__(self, path: Any):
+        import safetensors
+
         self.path = os.fspath(path)
         self.size = os.stat(path).st_size
         try:
