@@ -422,7 +422,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr(callbacks, "time", SimpleNamespace(perf_counter=lambda: self.now))
+        monkeypatch.setattr(callbacks.progress, "time", SimpleNamespace(perf_counter=lambda: self.now))
 
 
 def screen(text):

@@ -162,16 +162,18 @@ class CallbackList(Callback):
 
     def resume(self, source: Any, first: int) -> int:
         """The epoch that training begins with: that of a backup if one of the callbacks has it."""
-        for callback in self.callbacks:
-            if hasattr(callback, "keep"):
-                return int(getattr(callback, "resume")(source, self.callbacks, first))
+        for callback in self.backups():
+            return int(callback.resume(source, self.callbacks, first))
         return first
 
     def keep(self, source: Any, epoch: int) -> None:
         """Let callbacks that have a method `keep` write where training is, before this epoch."""
-        for callback in self.callbacks:
-            if hasattr(callback, "keep"):
-                callback.keep(source, self.callbacks, epoch)
+        for callback in self.backups():
+            callback.keep(source, self.callbacks, epoch)
+
+    def backups(self) -> list[Any]:
+        """Callbacks that write where training is, and go on there."""
+        return [callback for callback in self.callbacks if hasattr(callback, "keep")]
 
     def ends_at(self, error: NonFiniteError) -> bool:
         """Whether one of the callbacks lets training end in order where it has diverged."""

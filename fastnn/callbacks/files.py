@@ -198,17 +198,16 @@ class BackupAndRestore(Callback):
     def resume(self, source: Any, callbacks: list[Callback], first: int) -> int:
         """The epoch to begin with: that of the newest whole file, or `first`."""
         from ..saving import FormatError
-        from ..saving.backup import read_backup
+        from ..saving.backup import open_backup, restore_backup
 
         source.position()  # refuses data that cannot begin in the middle
         for _, path in self._files():
             try:
-                epoch, position = read_backup(path, self.model, callbacks)
+                file = open_backup(path)
             except FormatError as error:
-                if error.field in ("seed", "streams", "callbacks", "weights"):  # a whole file of another training
-                    raise
                 warnings.warn(f"BackupAndRestore skips {path}: {error}", stacklevel=4)
                 continue
+            epoch, position = restore_backup(file, self.model, callbacks)
             source.resume(position)
             return epoch
         self.backup_dir.mkdir(parents=True, exist_ok=True)

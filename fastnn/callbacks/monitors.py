@@ -301,14 +301,14 @@ class TerminateOnNaN(Callback):
     >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))])
     >>> model.compile(fastnn.optimizers.SGD(1e30), "mse")
     >>> history = model.fit([[1.0]] * 9, [1e30] * 9, batch_size=1, verbose=0, callbacks=[TerminateOnNaN()])
-    Batch 1: Invalid loss, terminating training
+    Step 0: Invalid loss, terminating training
     >>> history.epoch
     []
     """
 
     def ends_at(self, error: NonFiniteError) -> bool:
         """Let training end."""
-        say(f"Batch {error.step}: Invalid loss, terminating training")
+        say(f"Step {error.step}: Invalid loss, terminating training")
         return True
 
     def progress(self, done_batches: int, logs: Logs = None) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import config, layers, tree
-from ..callbacks import History, ProgbarLogger, check_verbose
+from ..callbacks import History, ProgbarLogger
+from ..callbacks.base import check_verbose
 from ..errors import check_flag, check_integer, invalid, is_one_of, show, unknown
 from ..execute import Job, run_side_by_side
 from ..layers import base

@@ -13,6 +13,7 @@ from . import container
 from .container import Reader, wrong
 from .state import (
     OPTIMIZER,
+    described_by,
     matching_weights,
     optimizer_config,
     plain,
@@ -61,20 +62,36 @@ def write_backup(
     container.write(path, arrays, plain(description))
 
 
-def read_backup(path: str | os.PathLike[str], model: Model, callbacks: list[Callback]) -> tuple[int, list[int]]:
+def open_backup(path: str | os.PathLike[str]) -> Reader:
+    """A backup, all of it undamaged; to be used in a ``with`` block.
+
+    Raises
+    ------
+    FormatError
+        It is damaged, or none.
+    """
+    file = Reader(path)
+    try:
+        if not isinstance(file.description.get("backup"), dict):
+            raise wrong(path, "contents", "no backup", "one that BackupAndRestore wrote")
+        file.check(list(file.table))
+    except BaseException:
+        file.__exit__()
+        raise
+    return file
+
+
+def restore_backup(file: Reader, model: Model, callbacks: list[Callback]) -> tuple[int, list[int]]:
     """Give model, optimizer and callbacks what they had; the epoch that comes next, and where the data were.
 
     Raises
     ------
     FormatError
-        The file is damaged, or of a training with other layers, callbacks or seed; nothing has changed.
+        The file is of a training with other layers, callbacks or seed; nothing has changed.
     """
-    with Reader(path) as file:
-        found = file.description.get("backup")
-        if not isinstance(found, dict):
-            raise wrong(path, "contents", "no backup", "one that BackupAndRestore wrote")
+    with file:
+        path, found = file.path, file.description["backup"]
         weights = matching_weights(file, model)
-        file.check(list(file.table))
         fix = "train as before, or remove the backup"
         for name, now in (
             ("seed", config.seed()),
@@ -85,7 +102,8 @@ def read_backup(path: str | os.PathLike[str], model: Model, callbacks: list[Call
             if then != now:
                 repair = "call set_random_seed() before making the model, or remove the backup"
                 raise wrong(path, name, show(then), show(now), fix if name == "callbacks" else repair)
-        restore_optimizer(file, model, file.description.get("optimizer"))
+        with described_by(file.path, "optimizer"):
+            restore_optimizer(file, model, file.description.get("optimizer"))
         for name, variable in weights:
             file.read_into(name, variable.value)
         if found["learning_rate"] is not None:

@@ -1,7 +1,8 @@
 """The safetensors container: named arrays and a description, checked to the last bit.
 
-The description is a JSON text in the container's own ``__metadata__``, with a checksum; it has type, shape and checksum
-of each array. So every change of a file shows, and the file opens in every program that knows safetensors.
+The description is a JSON text in the container's own ``__metadata__`` that begins with the checksum of the rest; it has
+type, shape and checksum of each array. So every change of a file shows, and it opens in every program that knows
+safetensors.
 """
 
 import json
@@ -17,7 +18,7 @@ from ..errors import invalid
 from .files import write_whole
 
 VERSION = 1
-DESCRIPTION, CHECKSUM = "fastnn", "crc32"  # keys of the container's metadata
+DESCRIPTION = "fastnn"  # key of the container's metadata
 DTYPES = {"float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64"}
 MOST_NESTED = 100  # of lists and objects in a description
 PIECE = 1 << 22  # bytes of an array that are read at a time
@@ -67,12 +68,12 @@ def write(path: Any, arrays: dict[str, np.ndarray], description: dict[str, Any])
         name: safetensors.TensorSpec(dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
         for name, a in arrays.items()
     }
-    metadata = {DESCRIPTION: text, CHECKSUM: checksum_of_text(text)}
-    write_whole(path, safetensors.serialize(specs, metadata))
+    write_whole(path, safetensors.serialize(specs, {DESCRIPTION: signed(text)}))
 
 
-def checksum_of_text(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
+def signed(text: str) -> str:
+    """A JSON object with the checksum of its text as the first entry."""
+    return f'{{"crc32":"{zlib.crc32(text.encode()):08x}",{text[1:]}'
 
 
 class Reader:
@@ -112,16 +113,16 @@ class Reader:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self._file.__exit__(*exception)
+        self._file.__exit__(*(exception or (None, None, None)))
 
     def _described(self, metadata: dict[str, str] | None) -> dict[str, Any]:
         """The description, if there is one and its checksum is right."""
-        text = (metadata or {}).get(DESCRIPTION)
-        if metadata is None or text is None or metadata.keys() != {DESCRIPTION, CHECKSUM}:
+        if metadata is None or metadata.keys() != {DESCRIPTION}:
             fix = "pass what save() or save_weights() wrote"
-            raise wrong(self.path, "metadata", f"keys {sorted(metadata or ())}", f"{DESCRIPTION} and {CHECKSUM}", fix)
-        if metadata[CHECKSUM] != checksum_of_text(text):
-            raise wrong(self.path, "description", "another text", f"one with the checksum {metadata[CHECKSUM]!r}")
+            raise wrong(self.path, "metadata", f"keys {sorted(metadata or ())}", DESCRIPTION, fix)
+        text = metadata[DESCRIPTION]
+        if text != signed("{" + text[len(signed("{")) :]):
+            raise wrong(self.path, "description", "another text", "the one that its checksum was made of")
         found = strict_json(self.path, text)
         if not isinstance(found, dict) or type(found.get("version")) is not int:
             raise wrong(self.path, "description", "no version", "a number")

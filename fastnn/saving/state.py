@@ -119,6 +119,9 @@ def load_model(
         if described.get("floatx") != config.floatx():
             fix = f"call fastnn.config.set_floatx({described.get('floatx')!r}) first"
             raise wrong(file.path, "floatx", show(described.get("floatx")), repr(config.floatx()), fix)
+        for name in file.table:
+            if name.partition("/")[0] not in (WEIGHTS, OPTIMIZER):
+                raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
         file.check(list(file.table))
         with allowance(file.size), described_by(file.path, "model"):
             model = layer_from_config(described["model"])
@@ -339,6 +342,4 @@ def restore_optimizer(file: Reader, model: Model, described: Any) -> None:
         kind, _, rest = name.partition("/")
         if kind == OPTIMIZER:
             table[rest] = dtype, tuple(shape)
-        elif kind != WEIGHTS:
-            raise invalid("arrays", repr(name), "those of weights and optimizer", "use an undamaged file")
     optimizer.restore(model.variables, table, lambda name, array: file.read_into(f"{OPTIMIZER}/{name}", array))
