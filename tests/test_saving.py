@@ -338,6 +338,7 @@ DAMAGES = {
     "version-text": (lambda d: d.update(version="1"), "description"),
     "no-version": (lambda d: d.pop("version") and None, "description"),
     "arrays": (lambda d: d["arrays"].popitem() and None, "arrays"),
+    "no-arrays": (lambda d: d.pop("arrays") and None, "arrays"),
     "arrays-number": (lambda d: d.update(arrays=3), "arrays"),
     "array-shape": (lambda d: d["arrays"]["weights/0/dense/kernel"].__setitem__(1, [6, 4]), "array"),
     "array-entry": (lambda d: d["arrays"].update({"weights/0/dense/kernel": 0}), "array"),

@@ -103,7 +103,7 @@ class Reader:
             raise wrong(path, "container", str(error), "safetensors") from None
         try:
             self.description = self._described(self._file.metadata())
-            self.table: dict[str, list[Any]] = self.description.pop("arrays")
+            self.table: dict[str, list[Any]] = self.description.pop("arrays", None)
             self._check_table()
         except BaseException:
             self._file.__exit__(None, None, None)
