@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -44,10 +45,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
         finally:
             os.close(descriptor)
         os.replace(temporary, target)
-    except OSError as error:
-        raise of_path(error, target) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise of_path(error, target) from None
+        raise
     if os.name == "posix":
         sync_folder(target)
 
