@@ -146,9 +146,10 @@ def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool
 
 
 def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
-    """Give a model the weights in a file of `save_weights` or `save_model`.
+    """Give a model the weights in a file of `save_weights` or `save_model`, or in one of Keras.
 
-    They belong together by their order; shapes and types must be the same.
+    They belong together by their order; shapes and types must be the same. In files of Keras 3 (``.keras``,
+    ``.weights.h5``, with ``fastnn[keras-files]``), layers belong together by class and order.
 
     Raises
     ------
@@ -157,6 +158,12 @@ def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
     OSError
         It cannot be read.
     """
+    if isinstance(filepath, (str, os.PathLike)) and os.fspath(filepath).lower().endswith(OF_KERAS[:2]):
+        from .keras_files import keras_weights
+
+        for variable, array in keras_weights(checked(model), os.fspath(filepath)):
+            variable.value[...] = array
+        return
     with Reader(checked_path(filepath)) as file:
         found = matching_weights(file, checked(model))
         file.check([name for name, _ in found])
@@ -182,7 +189,8 @@ def checked_path(filepath: Any, overwrite: bool = True) -> str:
         raise invalid("filepath", show(filepath), "a path", "pass for example 'model.safetensors'", TypeError)
     path = os.fspath(filepath)
     if path.lower().endswith(OF_KERAS):
-        expected, fix = "a safetensors file", "name it for example 'model.safetensors'"
+        expected = "a safetensors file; of Keras' files, only the weights are read"
+        fix = "name it for example 'model.safetensors', or make the model and call load_weights()"
         raise invalid("filepath", repr(path), expected, fix)
     if not check_flag("overwrite", overwrite) and os.path.exists(path):
         raise invalid("filepath", f"{path!r}, which exists", "a new file", "pass overwrite=True", FileExistsError)
