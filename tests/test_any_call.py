@@ -84,6 +84,7 @@ FUNCTIONS = {
     "callbacks.BackupAndRestore": {"backup_dir": "backup"},
     "callbacks.CSVLogger": {"filename": "log.csv"},
     "callbacks.ModelCheckpoint": {"filepath": "model.safetensors", "monitor": "loss"},
+    "callbacks.SwapEMAWeights": {},
     "callbacks.TerminateOnNaN": {},
     "callbacks.Callback": {},
     "callbacks.CallbackList": {},

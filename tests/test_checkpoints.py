@@ -82,13 +82,13 @@ def others(folder):
     ]
 
 
-def train(folder, make=lambda: "adam", data=None, kill=None, **options):
+def train(folder, make=lambda: "adam", data=None, kill=None, swaps=False, **options):
     """A training with backups, its history, and what is in its other files."""
     folder.mkdir(exist_ok=True)
     model = net(make())
     watching = others(folder) if not callable(getattr(model.optimizer, "_learning_rate", None)) else []
     x, y = data() if data else (X, Y)
-    called = [BackupAndRestore(folder / "backup"), *watching, kill or Kill()]
+    called = [BackupAndRestore(folder / "backup"), *[callbacks.SwapEMAWeights(True)] * swaps, *watching, kill or Kill()]
     options = {"batch_size": 10} | options if data is None else options
     history = model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=called, **options)
     written = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
@@ -103,6 +103,7 @@ CASES = {
     "steps": {"steps_per_epoch": 3},
     "dataset": {"data": lambda: (Batches(), None)},
     "dataset-steps": {"data": lambda: (Batches(), None), "steps_per_epoch": 6},
+    "swapped": {"make": lambda: optimizers.Adam(0.1, use_ema=True), "swaps": True, "validation_split": 0.3},
     "averages": {"make": lambda: optimizers.RMSprop(0.01, use_ema=True, centered=True)},
     "accumulation": {"make": lambda: optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=4)},
     "schedule": {"make": lambda: optimizers.Nadam(schedules.CosineDecay(0.1, 50))},
@@ -370,6 +371,52 @@ def test_training_ends_where_it_diverges(policy, capsys):
     assert "Invalid loss, terminating training" in capsys.readouterr().out
     assert len(history.epoch) <= 1 and np.isfinite(model.get_weights()[0]).all() == (policy == "raise")
     assert net().fit(X, Y, epochs=2, verbose=0, callbacks=[TerminateOnNaN()]).epoch == [0, 1]
+
+
+# ---- SwapEMAWeights ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on_epoch", [False, True])
+@pytest.mark.parametrize("stops", [False, True])
+def test_running_means_are_evaluated(on_epoch, stops, tmp_path):
+    """Against the means of the weights after each step, worked out with the weights of a training of its own."""
+    momentum, rate = 0.75, 0.1
+
+    def make(**options):
+        fastnn.set_random_seed(1)
+        model = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
+        model.compile(optimizers.SGD(rate, **options), "mse")
+        return model
+
+    plain, means, losses, ends = make(), None, [], []
+    for _ in range(3):
+        for low in range(0, 60, 20):
+            plain.train_on_batch(X[low : low + 20], X[low : low + 20, :1])
+            now = [w.astype(np.float64) for w in plain.get_weights()]
+            means = (
+                now if means is None else [momentum * m + (1 - momentum) * w for m, w in zip(means, now, strict=True)]
+            )
+        losses.append(((X @ means[0] + means[1] - X[:, :1]) ** 2).mean())
+        ends.append(means[0])
+
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = stops and epoch == 1
+
+    model = make(use_ema=True, ema_momentum=momentum)
+    called = [callbacks.SwapEMAWeights(on_epoch), ModelCheckpoint(tmp_path / "{epoch}"), Stop()]
+    history = model.fit(
+        X, X[:, :1], 20, 3, verbose=0, shuffle=False, validation_data=(X, X[:, :1]), callbacks=called
+    ).history
+    last = 2 if stops else 3
+    np.testing.assert_allclose(history["val_loss"], losses[:last], rtol=1e-5)
+    np.testing.assert_allclose(model.get_weights()[0], ends[last - 1], rtol=1e-5)
+    if on_epoch:
+        for epoch in range(last):
+            saved = fastnn.load_model(tmp_path / str(epoch + 1))
+            np.testing.assert_allclose(saved.get_weights()[0], ends[epoch], rtol=1e-5)
+    with pytest.raises(ValueError, match="use_ema=True"):
+        make().fit(X, X[:, :1], verbose=0, callbacks=[callbacks.SwapEMAWeights()])
 
 
 WRONG = {

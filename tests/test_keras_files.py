@@ -44,6 +44,7 @@ def test_predictions_are_those_of_keras(kind, weights):
     np.testing.assert_allclose(model.predict(X, verbose=0), PREDICTED, rtol=40 * 2.0**-23)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # of Keras
 def test_a_model_trained_in_keras_here(tmp_path):
     pytest.importorskip("jax")
     keras = pytest.importorskip("keras")

@@ -2,7 +2,7 @@
 
 from .base import Callback, CallbackList
 from .files import BackupAndRestore, CSVLogger, ModelCheckpoint
-from .functions import LambdaCallback, LearningRateScheduler
+from .functions import LambdaCallback, LearningRateScheduler, SwapEMAWeights
 from .history import History
 from .monitors import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 from .progress import ProgbarLogger
@@ -19,5 +19,6 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import check_number, invalid, show, unknown
+from ..errors import check_flag, check_number, invalid, show, unknown
 from .base import HOOKS, Callback, Logs, check_verbose
 from .progress import say
 
@@ -61,6 +61,70 @@ on_train_batch_end : callable, optional
         for name, function in functions.items():
             if function is not None:
                 setattr(self, name, function)
+
+
+class SwapEMAWeights(Callback):
+    """Evaluates, validates and predicts with the running means of the weights.
+
+    The optimizer keeps them with ``use_ema=True``. They are exchanged with the weights and back.
+
+    Parameters
+    ----------
+    swap_on_epoch : bool, default False
+        Exchange them at the end of each epoch, too, until the next one begins: for callbacks after this one, such as
+        `ModelCheckpoint`.
+
+    Raises
+    ------
+    ValueError
+        The optimizer keeps no running means.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))])
+    >>> model.compile(fastnn.optimizers.SGD(use_ema=True), "mse")
+    >>> history = model.fit([[0.0], [1.0]], [0.0, 2.0], verbose=0, callbacks=[SwapEMAWeights()])
+    """
+
+    def __init__(self, swap_on_epoch: bool = False):
+        self.swap_on_epoch = check_flag("swap_on_epoch", swap_on_epoch)
+
+    def state(self) -> dict[str, Any]:
+        return {"swapped": self.model.optimizer.swapped}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.optimizer.swapped = state["swapped"]
+
+    def _swap(self, swapped: bool) -> None:
+        """Let the means be in the model, or not."""
+        optimizer = self.model.optimizer
+        if not getattr(optimizer, "use_ema", False):
+            received = "none" if optimizer is None else f"{type(optimizer).__name__} without running means"
+            raise invalid("optimizer", received, "one with use_ema=True", "pass use_ema=True to the optimizer")
+        if optimizer.swapped != swapped:
+            optimizer.swap_averages(self.model.trainable_variables)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._swap(False)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._swap(False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._swap(self.swap_on_epoch)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self._swap(True)
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        self._swap(False)
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self._swap(True)
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self._swap(False)
 
 
 class LearningRateScheduler(Callback):

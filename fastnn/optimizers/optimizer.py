@@ -122,6 +122,7 @@ class Optimizer(State):
         self.name = check_name("name", name) or type(self).__name__.lower()
         self._keep_nothing()
         self._not_decayed: tuple[set[int], str | None] = set(), None
+        self.swapped = False  # whether variables and their running means are exchanged
 
     # For subclasses
 
@@ -291,9 +292,25 @@ class Optimizer(State):
 
     def finalize_variable_values(self, var_list: list[Variable]) -> None:
         """Give variables the running means of their values, with `use_ema`; ``fit`` does it at its end."""
-        for variable in var_list if self.use_ema else ():
-            if (id(variable), "average") in self._beside:
-                variable.assign(self._kept(variable, "average").value)
+        for variable, average in self._averages(var_list):
+            if self.swapped:
+                average.assign(variable.value)
+            else:
+                variable.assign(average.value)
+        self.swapped = False
+
+    def swap_averages(self, var_list: list[Variable]) -> None:
+        """Exchange variables and their running means, with `use_ema`; the second time all is as before."""
+        for variable, average in self._averages(var_list):
+            value = variable.numpy()
+            variable.assign(average.value)
+            average.assign(value)
+        self.swapped = not self.swapped
+
+    def _averages(self, var_list: list[Variable]) -> list[tuple[Variable, Variable]]:
+        """Variables with their running means, as far as there are any yet."""
+        kept = [variable for variable in var_list if (id(variable), "average") in self._beside]
+        return [(variable, self._kept(variable, "average")) for variable in kept]
 
     def count_params(self) -> int:
         """Numbers kept from step to step: the iteration, a rate that is a number, slots; 0 before any step."""
