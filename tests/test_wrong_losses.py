@@ -83,6 +83,12 @@ CALLS = [
     ("q of 1", lambda: losses.CategoricalGeneralizedCrossEntropy(1.0), ValueError, "q: received 1.0"),
     ("factors of overlaps", lambda: losses.Tversky(-1), ValueError, "alpha: received -1"),
     ("beta as text", lambda: losses.tversky(HOT, HOT, beta="a"), TypeError, "beta: received 'a'"),
+    (
+        "an array as axis",
+        lambda: losses.sparse_categorical_crossentropy([0], [[1.0]], axis=np.zeros(0)),
+        TypeError,
+        "axis: received",
+    ),
     ("axis as text", lambda: losses.Dice(axis="all"), TypeError, "axis: received 'all'"),
     ("half an axis", lambda: losses.CosineSimilarity(0.5), TypeError, "axis: received 0.5"),
     ("no such axis", lambda: losses.CosineSimilarity(2)(VALUES, VALUES), ValueError, "axis: received 2"),

@@ -352,7 +352,7 @@ def logits_along(y_pred: Any, axis: int) -> Any:
 
 def labelled(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
     """Labels without an axis of size 1 for the classes, and predictions."""
-    y_true, y_pred = paired(y_true, y_pred, LABELS)
+    axis, (y_true, y_pred) = check_axis(axis), paired(y_true, y_pred, LABELS)
     if not y_pred.shape:
         raise invalid("y_pred", y_pred, "an array with an axis for the classes", "pass a row of probabilities")
     if not symbolic(y_true, y_pred) and y_true.ndim == y_pred.ndim and -y_true.ndim <= axis < y_true.ndim:
