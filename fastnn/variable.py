@@ -63,6 +63,11 @@ def allowance(nbytes: int) -> Iterator[None]:
         allowed.bytes = before
 
 
+def filled(shape: tuple[int, ...], dtype: Any, value: float = 0.0) -> np.ndarray:
+    """An array of equal numbers, of which only one is in memory: for variables that begin so."""
+    return np.broadcast_to(np.array(value, dtype), shape)
+
+
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """An uninitialised C-contiguous array that begins on a cache line."""
     dtype = np.dtype(dtype)

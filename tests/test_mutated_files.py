@@ -148,6 +148,28 @@ def other_bytes(rng, data):
     return bytes(data)
 
 
+def test_a_large_file_takes_memory_of_its_size(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = fastnn.Sequential([layers.Dense(3000, input_shape=(2000,))])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.save(path)
+    size = path.stat().st_size
+    assert size > 4 * MORE_MEMORY  # 72 MB
+    tracemalloc.start()
+    try:
+        again = fastnn.load_model(path)
+        loaded = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        again.load_weights(path)
+        weights = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert loaded <= size + MORE_MEMORY and weights <= MORE_MEMORY
+    assert content(again) == content(model)
+
+
 @pytest.mark.parametrize("count", [5000, pytest.param(50_000, marks=pytest.mark.long)])
 def test_a_changed_file_is_the_same_or_refused(count, tmp_path):
     rng, path, bases, outcomes = (

@@ -26,7 +26,7 @@ from ..errors import (
 from ..ops.table import Shape, find_recorder
 from ..record import Placeholder, Recorder, Symbolic
 from ..registry import Configurable, serialize, snake_case
-from ..variable import Variable, allowed, outside_recording
+from ..variable import Variable, allowed, filled, outside_recording
 from .graph import KerasTensor, Node, Spec
 
 PACKAGE = __name__.partition(".")[0] + "."
@@ -333,6 +333,8 @@ class Layer(Configurable):
         with undone_on_error():
             initializer = initializers.get(initializer) or initializers.GlorotUniform()
             argument = f"initializer of {self.name}/{name}"
+            if allowed.bytes is not None:  # the values come from a file
+                initializer = filled
             value = check_array(argument, initializer(shape, dtype=dtype))
             if value.shape != shape:
                 fix = "return an array of the shape that it is called with"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import invalid, show
 from ..registry import Configurable
-from ..variable import Variable
+from ..variable import Variable, filled
 
 SLOTS, BESIDE = "slots", "beside"
 
@@ -31,7 +31,7 @@ class State(Configurable):
         if id(variable) not in self._slots:
             made = {}
             for name in self.slot_names:
-                value = np.full(variable.shape, self.initial_slots.get(name, 0.0))
+                value = filled(variable.shape, variable.dtype, self.initial_slots.get(name, 0.0))
                 made[name] = Variable(value, trainable=False, name=name, dtype=str(variable.dtype))
                 made[name].path = f"{variable.path}/{name}"
             made["variable"] = variable  # kept, so that the id stays its own
@@ -41,7 +41,8 @@ class State(Configurable):
     def _kept(self, variable: Variable, name: str) -> Variable:
         """What is kept of a variable beside its slots: sums of gradients, the mean of its values. Zeros at first."""
         if (id(variable), name) not in self._beside:
-            made = Variable(np.zeros(variable.shape), trainable=False, name=name, dtype=str(variable.dtype))
+            value = filled(variable.shape, variable.dtype)
+            made = Variable(value, trainable=False, name=name, dtype=str(variable.dtype))
             made.path = f"{variable.path}/{name}"
             self._beside[id(variable), name] = made, variable
         return self._beside[id(variable), name][0]
