@@ -142,6 +142,12 @@ def test_metrics_of_losses_are_weighted_means(name, function, weights):
     np.testing.assert_allclose(found[metrics.get(name).name], expected, rtol=bound)
 
 
+@pytest.mark.parametrize("name", ["cosine_similarity", "pearson_correlation", "concordance_correlation"])
+def test_numbers_whose_squares_are_not_finite_warn_of_nothing(name):
+    found = getattr(metrics, name)(np.array([[1e300, -1e300], [1.0, 2.0]]), np.array([[1e300, 1e300], [2.0, 4.0]]))
+    assert found.shape == (2,) and np.isfinite(found[1])
+
+
 def test_ignored_classes_count_with_the_loss_0():
     found = halves(metrics.SparseCategoricalCrossentropy(ignore_class=2), LABEL, P.astype(np.float64))
     expected = np.where(LABEL == 2, 0, -np.log(P[np.arange(N), LABEL])).mean()

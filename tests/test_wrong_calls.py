@@ -662,6 +662,11 @@ WRONG = {
         ),
         "adapt-given": (lambda m: layers.Normalization(mean=1.0, variance=1.0).adapt(X), ValueError, "leave these two"),
         "adapt-nothing": (lambda m: layers.Normalization(name="n").adapt(X[:0]), ValueError, "'n'.*at least one"),
+        "adapt-no-numbers": (
+            lambda m: layers.Normalization(name="n").adapt(np.zeros((1, 0, 4))),
+            ValueError,
+            "at least one",
+        ),
         "adapt-no-batches": (lambda m: layers.Normalization(name="n").adapt(iter(())), ValueError, "'n'.*at least one"),
         "adapt-string": (lambda m: layers.Normalization(name="n").adapt("data"), TypeError, "'n'.*received 'data'"),
         "adapt-number": (lambda m: layers.Normalization(name="n").adapt(3.0), ValueError, "'n'.*axis 0"),

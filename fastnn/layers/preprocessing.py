@@ -152,6 +152,8 @@ class Normalization(Layer):
                 for rows in (x[i : i + ADAPT_ROWS] for i in range(0, len(x), ADAPT_ROWS)):
                     # Chan, Golub and LeVeque (1983): what has been seen, joined with these rows.
                     n = rows.size // max(self.mean.value.size, 1)
+                    if not n:
+                        continue
                     with np.errstate(all="ignore"):  # what is not finite is refused below
                         here = rows.mean(axes)
                         squares = squares + rows.var(axes) * n + (here - mean) ** 2 * (count * n / (count + n))

@@ -240,8 +240,9 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
     """
     y_true, y_pred = same_shape(y_true, y_pred)
     check_axis(axis, y_pred.ndim)
-    lengths = [np.sqrt(np.maximum((a * a).sum(axis=axis), 1e-12)) for a in (y_true, y_pred)]
-    return (y_true * y_pred).sum(axis=axis) / (lengths[0] * lengths[1])
+    with np.errstate(all="ignore"):  # what is not finite gives what is not finite
+        lengths = [np.sqrt(np.maximum((a * a).sum(axis=axis), 1e-12)) for a in (y_true, y_pred)]
+        return (y_true * y_pred).sum(axis=axis) / (lengths[0] * lengths[1])
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
@@ -255,8 +256,8 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
     """
     y_true, y_pred = same_shape(y_true, y_pred)
     check_axis(axis, y_pred.ndim)
-    y_true, y_pred = (a - a.mean(axis=axis, keepdims=True) for a in (y_true, y_pred))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        y_true, y_pred = (a - a.mean(axis=axis, keepdims=True) for a in (y_true, y_pred))
         y_true, y_pred = (a / a.std(axis=axis, keepdims=True) for a in (y_true, y_pred))
         return (y_true * y_pred).mean(axis=axis)
 
@@ -272,9 +273,10 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndar
     """
     y_true, y_pred = same_shape(y_true, y_pred)
     check_axis(axis, y_pred.ndim)
-    means = [a.mean(axis=axis, keepdims=True) for a in (y_true, y_pred)]
-    spread = y_true.var(axis=axis, keepdims=True) + y_pred.var(axis=axis, keepdims=True) + (means[0] - means[1]) ** 2
-    return (2 * (y_true - means[0]) * (y_pred - means[1]) / (spread + EPSILON)).mean(axis=axis)
+    with np.errstate(all="ignore"):
+        means = [a.mean(axis=axis, keepdims=True) for a in (y_true, y_pred)]
+        spread = sum(a.var(axis=axis, keepdims=True) for a in (y_true, y_pred)) + (means[0] - means[1]) ** 2
+        return (2 * (y_true - means[0]) * (y_pred - means[1]) / (spread + EPSILON)).mean(axis=axis)
 
 
 class InPython(MeanMetricWrapper):
