@@ -17,6 +17,7 @@ ROWS = {
     "thresholds-empty": (lambda: metrics.TrueNegatives([]), TypeError, "thresholds: received []"),
     "top-k": (lambda: metrics.Precision(top_k=0), ValueError, "top_k: received 0"),
     "top-k-large": (lambda: metrics.Precision(top_k=4)(Y, P), ValueError, "top_k: received 4"),
+    "top-k-nothing": (lambda: metrics.top_k_categorical_accuracy([], []), ValueError, "y_true: received"),
     "sorted-k": (lambda: metrics.sparse_top_k_categorical_accuracy(L, P, "", True), TypeError, "k: received ''"),
     "sorted-shape": (lambda: metrics.sparse_top_k_categorical_accuracy(L, L, 1, True), ValueError, "y_pred: received"),
     "threshold-time": (lambda: metrics.Precision(np.timedelta64("NaT")), TypeError, "thresholds: received"),

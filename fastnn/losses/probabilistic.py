@@ -368,7 +368,7 @@ def one_hot(labels: Any, like: Any) -> Any:
 
 def warn_of_one_class(loss: str, y_pred: Any) -> None:
     """Warn of probabilities of a single class, which are always 1."""
-    if y_pred.shape and y_pred.shape[-1] == 1:
+    if y_pred.shape and y_pred.shape[-1] == 1 and 0 not in y_pred.shape:
         warnings.warn(
             f"loss {loss!r} got predictions of shape {y_pred.shape}, of a single class; "
             "for two classes with one output use 'binary_crossentropy'",

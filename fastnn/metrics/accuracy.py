@@ -119,6 +119,8 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
     array of shape (batch, ...)
     """
     y_true, y_pred = same_shape(y_true, y_pred)
+    if not y_true.ndim or not y_true.shape[-1]:
+        raise invalid("y_true", y_true, "an array with an axis for the classes", "pass one number for each class")
     return sparse_top_k_categorical_accuracy(y_true.argmax(axis=-1), y_pred, k)
 
 

@@ -202,7 +202,8 @@ class Mean(Metric):
         values = values.mean(axis=tuple(range(weights.ndim, values.ndim)))
         weights = np.broadcast_to(weights, values.shape)
         inner = max(values[:1].size, 1) if values.ndim else 1
-        self.add(np.array([[(values * weights).sum() / inner, weights.sum() / inner]]))
+        with np.errstate(all="ignore"):  # weights that are not finite give what is not finite
+            self.add(np.array([[(values * weights).sum() / inner, weights.sum() / inner]]))
 
     def add(self, sums: np.ndarray) -> None:
         """Take in pairs (weighted sum, sum of weights), one per batch, in order."""
