@@ -371,6 +371,9 @@ def test_training_ends_where_it_diverges(policy, capsys):
     assert "Invalid loss, terminating training" in capsys.readouterr().out
     assert len(history.epoch) <= 1 and np.isfinite(model.get_weights()[0]).all() == (policy == "raise")
     assert net().fit(X, Y, epochs=2, verbose=0, callbacks=[TerminateOnNaN()]).epoch == [0, 1]
+    model.set_weights([np.ones((1, 1)), np.ones(1)])
+    with pytest.raises(fastnn.NonFiniteError):
+        model.fit(x, y, epochs=3, verbose=0, callbacks=[TerminateOnNaN(raise_error=True)], on_nonfinite=policy)
 
 
 # ---- SwapEMAWeights ----------------------------------------------------------------------------------------

@@ -295,6 +295,12 @@ class TerminateOnNaN(Callback):
     The weights are those after the last finite step; the epoch is not in the history. With ``on_nonfinite="ignore"``,
     training ends where the mean loss of the epoch so far is not finite, with the weights that it has then.
 
+    Parameters
+    ----------
+    raise_error : bool, default False
+        Raise `NonFiniteError` all the same, so that no callback is told of an end in order: `BackupAndRestore` keeps
+        its files.
+
     Examples
     --------
     >>> import fastnn
@@ -306,13 +312,23 @@ class TerminateOnNaN(Callback):
     []
     """
 
+    def __init__(self, raise_error: bool = False):
+        self.raise_error = check_flag("raise_error", raise_error)
+
     def ends_at(self, error: NonFiniteError) -> bool:
         """Let training end."""
+        if self.raise_error:
+            return False
         say(f"Step {error.step}: Invalid loss, terminating training")
         return True
 
     def progress(self, done_batches: int, logs: Logs = None) -> None:
         """End training if the loss so far is not finite."""
-        if not np.isfinite((logs or {}).get("loss", 0.0)) and not self.model.stop_training:
+        loss = (logs or {}).get("loss", 0.0)
+        if not np.isfinite(loss) and not self.model.stop_training:
+            if self.raise_error:
+                expected, fix = "a finite loss", "lower the learning rate, or scale the inputs"
+                error = invalid("loss", f"{loss} after {done_batches} batches", expected, fix, RuntimeError)
+                raise NonFiniteError(str(error), self.model.optimizer.iterations, None)
             say(f"Batch {done_batches - 1}: Invalid loss, terminating training")
             self.model.stop_training = True
