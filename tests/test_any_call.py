@@ -579,7 +579,8 @@ def acceptable(error):
 def tried(function, /, *args, **arguments):
     """The result and None, or None and the error, which has to be an acceptable one."""
     try:
-        with limited():
+        with limited(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* of a single class")  # it is one, and the call is valid
             return function(*args, **arguments), None
     except Exception as error:
         if not acceptable(error):
