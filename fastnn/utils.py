@@ -48,7 +48,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """
     try:
         labels = np.asarray(x)
-        if labels.dtype.kind in "OUS":  # numbers read from text are accepted, as Keras does
+        if labels.dtype.kind in "OUSf":  # numbers read from text are accepted, as Keras does
             labels = labels.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         labels = np.asarray(None)

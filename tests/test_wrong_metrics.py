@@ -26,6 +26,7 @@ ROWS = {
     "recall": (lambda: metrics.PrecisionAtRecall(1.1), ValueError, "recall: received 1.1"),
     "specificity": (lambda: metrics.SensitivityAtSpecificity(-1), ValueError, "specificity: received -1"),
     "num-thresholds": (lambda: metrics.AUC(1), ValueError, "num_thresholds: received 1"),
+    "num-thresholds-huge": (lambda: metrics.AUC(2**64), ValueError, "num_thresholds: received 18446744073709551616"),
     "num-thresholds-zero": (lambda: metrics.RecallAtPrecision(0.5, 0), ValueError, "num_thresholds: received 0"),
     "curve": (lambda: metrics.AUC(curve="RO"), ValueError, "'ROC'"),
     "summation": (lambda: metrics.AUC(summation_method="middle"), ValueError, "'interpolation'"),

@@ -37,7 +37,7 @@ class Identity(Initializer):
         if len(dims) != 2:
             fix = "use Orthogonal() for weights with more axes"
             raise invalid("shape", f"{dims}, of {len(dims)} axes", "two axes, those of a matrix", fix)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return finite(self.gain * np.eye(*dims, dtype=checked))
 
     def get_config(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ..errors import check_array, check_flag, check_integer, check_number, inval
 from .base import Metric, paired
 
 EPSILON = 1e-7  # added outside of [0, 1] to the first and the last threshold of a curve, as Keras does
+MOST_THRESHOLDS = 10**7  # of a curve; each has four counts in memory
 
 
 def check_fraction(argument: str, value: Any) -> float:
@@ -281,8 +282,8 @@ class AtLeast(Counts):
 
     def __init__(self, value: Any, num_thresholds: Any, class_id: Any, name: Any, dtype: Any):
         self.value = check_fraction(self.argument, value)
-        expected, fix = "a positive integer", "pass for example 200"
-        self.num_thresholds = check_integer("num_thresholds", num_thresholds, 1, expected, fix)
+        expected, fix = f"an integer from 1 to {MOST_THRESHOLDS}", "pass for example 200"
+        self.num_thresholds = check_integer("num_thresholds", num_thresholds, 1, expected, fix, MOST_THRESHOLDS)
         even = [0.5] if num_thresholds == 1 else (np.arange(num_thresholds) / (num_thresholds - 1)).tolist()
         super().__init__(even, name, dtype, class_id=class_id)
 
@@ -439,9 +440,9 @@ class AUC(Counts):
             raise unknown("curve", curve, curves)
         if not is_one_of(summation_method, (*methods, *map(str.capitalize, methods))):
             raise unknown("summation_method", summation_method, methods)
-        expected, fix = "an integer of at least 2", "pass for example 200"
+        expected, fix = f"an integer from 2 to {MOST_THRESHOLDS}", "pass for example 200"
         if thresholds is None:
-            check_integer("num_thresholds", num_thresholds, 2, expected, fix)
+            check_integer("num_thresholds", num_thresholds, 2, expected, fix, MOST_THRESHOLDS)
             inner = (np.arange(1, num_thresholds - 1) / (num_thresholds - 1)).tolist()
         else:
             inner = sorted(check_thresholds(thresholds)) if np.size(thresholds) else []
