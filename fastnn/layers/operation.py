@@ -2,9 +2,18 @@
 
 from typing import Any
 
-from ..errors import invalid, show
-from ..ops.table import FUNCTIONS
+from ..errors import invalid, is_one_of, show, unknown
+from ..ops.table import FUNCTIONS, OPS
 from .base import Layer, automatic_name
+
+# What operators and functions of `fastnn.ops` record for arrays of a functional model: rows whose attributes and shapes
+# are checked when they are recorded, so that a configuration cannot ask for memory that is not there.
+KINDS = ("activation", "elementwise", "softmax", "reduction", "shape", "loss")
+ALLOWED = {
+    name: function
+    for name, function in FUNCTIONS.items()
+    if (OPS[name].kind in KINDS and "_grad" not in name and name != "prelu") or name in ("dense", "matmul")
+}
 
 
 class Operation(Layer):
@@ -29,6 +38,8 @@ class Operation(Layer):
     def __init__(
         self, operation: str, attributes: dict[str, Any], given: list[Any], places: list[int], name: str | None = None
     ):
+        if not is_one_of(operation, ALLOWED):
+            raise unknown("operation", operation, ALLOWED)
         super().__init__(name=name or automatic_name(operation))
         self.operation = operation
         self.attributes = {key: as_tuples(value) for key, value in attributes.items()}
@@ -43,7 +54,7 @@ class Operation(Layer):
         given = self.given.copy()
         for place, value in zip(self.places, inputs, strict=True):
             given[place] = value
-        return FUNCTIONS[self.operation](*given, **self.attributes)
+        return ALLOWED[self.operation](*given, **self.attributes)
 
     def get_config(self) -> dict[str, Any]:
         for value in (*self.given, *self.attributes.values()):

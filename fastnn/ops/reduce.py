@@ -49,6 +49,13 @@ def without(shape: Shape, axes: tuple[int, ...]) -> Shape:
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
+def reduced_shape(x: Shape, *, axes: tuple[int, ...], **attrs: Any) -> Shape:
+    """The shape of a reduction along axes that the array has, each named once and in order."""
+    if list(axes) != sorted({*axes}) or not all(0 <= i < len(x) for i in axes):
+        raise invalid("axes", show(axes), f"axes of an array of shape {x}, in order", "choose axes that it has")
+    return without(x, axes)
+
+
 def along(result: Any, like: Any, axes: tuple[int, ...]) -> Any:
     """The result of a reduction of `like`, with axes of size 1 where it was reduced, so that it broadcasts."""
     return reshape(result, tuple(1 if i in axes else -1 if n is None else n for i, n in enumerate(like.shape)))
@@ -59,7 +66,7 @@ def over_axes(**columns: Any) -> Callable[..., Any]:
 
     def enter(reference: Callable[..., Any]) -> Callable[..., Any]:
         row = op(
-            **{"shape": lambda x, *, axes, **attrs: without(x, axes), **columns},
+            **{"shape": reduced_shape, **columns},
             dims=reduction,
             kind="reduction",
             flops=lambda ins, outs: math.prod(ins[0]),

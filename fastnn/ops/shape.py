@@ -163,10 +163,18 @@ def squeeze(x, axis=None):
 # Transpose
 
 
+def transposed_shape(x, axes):
+    if sorted(axes) != list(range(len(x))) or (batched(x) and axes[0] != 0):
+        batch = ", the batch (0) first" if batched(x) else ""
+        expected = f"each of the axes 0 to {len(x) - 1} once{batch}"
+        raise invalid("axes", show(axes), expected, "pass for example (0, 2, 1) for a batch of matrices")
+    return tuple(x[i] for i in axes)
+
+
 @op(
     **columns,
     name="transpose",
-    shape=lambda x, axes: tuple(x[i] for i in axes),
+    shape=transposed_shape,
     grad=lambda step, dy: [transpose_row(dy, axes=inverse(step.attrs["axes"]))],
     example=draw(axes=(2, 0, 1)),
     view=lambda ins, out, *, axes: Layout(out, tuple(ins[0].strides[i] for i in axes), ins[0].offset),
@@ -200,12 +208,7 @@ def transpose(x, axes=None):
     order = tuple(range(ndim))[::-1] if axes is None else axes
     if not isinstance(order, (tuple, list)):
         raise invalid("axes", show(axes), "a tuple of integers", "pass for example (0, 2, 1)", TypeError)
-    order = tuple(checked_axis(i, ndim) for i in order)
-    if sorted(order) != list(range(ndim)) or (batched(x.shape) and order[0] != 0):
-        batch = ", the batch (0) first" if batched(x.shape) else ""
-        expected = f"each of the axes 0 to {ndim - 1} once{batch}"
-        raise invalid("axes", show(axes), expected, "pass for example (0, 2, 1) for a batch of matrices")
-    return transpose_row(x, axes=order)
+    return transpose_row(x, axes=tuple(checked_axis(i, ndim) for i in order))
 
 
 def swap_last(x):
@@ -217,6 +220,24 @@ def swap_last(x):
 # Slices
 
 
+def slice_shape(x, starts, sizes, steps):
+    """The shape of a slice, all of which is inside the array."""
+    if not len(x) == len(starts) == len(sizes) == len(steps):
+        raise invalid("slice", f"{len(starts)} positions", f"{len(x)}, one for each axis", "name all axes")
+    for n, start, size, step in zip(x, starts, sizes, steps, strict=True):
+        whole = (start, size, step) == (0, -1, 1)
+        if not whole and (
+            n is None or size < 0 or (size and not (0 <= start < n and 0 <= start + (size - 1) * step < n))
+        ):
+            received = f"{size} from {start} with step {step} along an axis of size {n}"
+            raise invalid("slice", received, "a part of the array", "choose positions that it has")
+        if step == 0:
+            raise invalid("slice", "step 0", "another step", "choose positions that the array has")
+    return tuple(
+        None if size == -1 and n is None else n if size == -1 else size for n, size in zip(x, sizes, strict=True)
+    )
+
+
 def slice_view(ins, out, *, starts, sizes, steps):
     x = ins[0]
     offset = x.offset + builtins.sum(start * stride for start, stride in zip(starts, x.strides, strict=True))
@@ -226,7 +247,7 @@ def slice_view(ins, out, *, starts, sizes, steps):
 @op(
     **columns,
     name="slice",
-    shape=lambda x, starts, sizes, steps: tuple(None if n == -1 else n for n in sizes),
+    shape=slice_shape,
     grad=lambda step, dy: [slice_grad(dy, step.ins[0], starts=step.attrs["starts"], steps=step.attrs["steps"])],
     example=lambda rng, rows, width: (
         (rng.standard_normal((rows, 7, width + 2)),),
@@ -428,6 +449,8 @@ def broadcast_to(x, shape):
 
 def concatenate_shape(*shapes, axis):
     first = shapes[0]
+    if not 0 <= axis < len(first):
+        raise invalid("axis", show(axis), f"an axis of arrays of shape {first}", "choose an axis that they have")
     for shape in shapes:
         if len(shape) != len(first) or without(shape, axis) != without(first, axis) or shape[axis] is None:
             batch = ", which is not that of the batch" if None in first else ""
