@@ -39,6 +39,7 @@ class Allowance(threading.local):
     """How many more bytes the weights of new layers may have; None for any number."""
 
     bytes: int | None = None
+    fix = ""
 
     def spend(self, argument: str, shape: tuple[int, ...], dtype: str) -> None:
         """Take notice of a weight before there is memory for it."""
@@ -46,7 +47,7 @@ class Allowance(threading.local):
             return
         nbytes = math.prod(shape) * np.dtype(dtype).itemsize
         if nbytes > self.bytes:
-            raise invalid(argument, f"shape {shape}", "weights that are in the file", "use an undamaged file")
+            raise invalid(argument, f"shape {shape}", "arrays no larger than the file says", self.fix)
         self.bytes -= nbytes
 
 
@@ -54,13 +55,14 @@ allowed = Allowance()
 
 
 @contextmanager
-def allowance(nbytes: int) -> Iterator[None]:
-    """A ``with`` block in which layers make weights of so many bytes at most."""
-    before, allowed.bytes = allowed.bytes, nbytes
+def allowance(nbytes: int, fix: str) -> Iterator[None]:
+    """A ``with`` block in which layers and metrics make arrays of so many bytes at most."""
+    before = allowed.bytes, allowed.fix
+    allowed.bytes, allowed.fix = nbytes, fix
     try:
         yield
     finally:
-        allowed.bytes = before
+        allowed.bytes, allowed.fix = before
 
 
 def filled(shape: tuple[int, ...], dtype: Any, value: float = 0.0) -> np.ndarray:

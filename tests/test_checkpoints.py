@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+from test_mutated_files import joined, parts
 
 import fastnn
 from fastnn import FormatError, callbacks, layers, optimizers, schedules
@@ -92,7 +93,7 @@ def train(folder, make=lambda: "adam", data=None, kill=None, swaps=False, **opti
     options = {"batch_size": 10} | options if data is None else options
     history = model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=called, **options)
     written = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
-    assert not list((folder / "backup").iterdir())
+    assert not [path for path in (folder / "backup").iterdir() if path.suffix != ".damaged"]
     return bits(model), history.history, history.epoch, model.optimizer.iterations, written
 
 
@@ -130,7 +131,7 @@ def test_two_files_are_kept_and_a_damaged_one_is_skipped(tmp_path):
     damaged = bytearray(backups[1].read_bytes())
     damaged[-1] ^= 1
     backups[1].write_bytes(damaged)
-    with pytest.warns(UserWarning, match=r"skips .*epoch-4\.safetensors: array"):
+    with pytest.warns(UserWarning, match=r"skips .*epoch-4\.safetensors.*: array"):
         assert train(tmp_path / "killed") == expected
 
 
@@ -238,11 +239,109 @@ def test_a_backup_of_another_training_is_refused(change, field, tmp_path):
         run(**change())
 
 
+def test_a_backup_of_another_optimizer_or_other_data_is_refused(tmp_path):
+    def run(optimizer="adam", data=(X, Y), kill=None):
+        model = net(optimizer)
+        before = bits(model)
+        try:
+            model.fit(*data, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), kill or Kill()])
+        except FormatError:
+            assert bits(model) == before and model.optimizer.iterations == 0
+            raise
+
+    with pytest.raises(Killed):
+        run(kill=Kill(2, 0))
+    for options, field in (
+        ({"optimizer": "nadam"}, "optimizer"),
+        ({"optimizer": optimizers.Adam(beta_1=0.5)}, "optimizer"),
+        ({"data": (Batches(), None)}, "data"),
+    ):
+        with pytest.raises(FormatError, match=field):
+            run(**options)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b.pop("callbacks"),
+        lambda b: b.pop("learning_rate"),
+        lambda b: b.update(learning_rate="x"),
+        lambda b: b.update(epoch=None),
+        lambda b: b.update(epoch=-1),
+        lambda b: b.update(source=[1]),
+        lambda b: b.update(source=["a", 2]),
+        lambda b: b.update(random=[]),
+        lambda b: b["callbacks"][0].__setitem__(1, []),
+        lambda b: b["callbacks"][1][1]["dict"].append(["model", 3]),
+        lambda b: b["callbacks"][1][1]["dict"][1].__setitem__(1, {"array": "none"}),
+    ],
+    ids=range(11),
+)
+def test_a_backup_that_says_something_else_changes_nothing(change, tmp_path):
+    def run(kill=None):
+        model = net()
+        stop = callbacks.EarlyStopping("loss", patience=9)
+        before = bits(model)
+        try:
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), stop, kill or Kill()])
+        except FormatError:
+            assert bits(model) == before and model.optimizer.iterations == 0
+            raise
+
+    with pytest.raises(Killed):
+        run(Kill(2, 0))
+    for path in tmp_path.iterdir():
+        header, description, rest = parts(path.read_bytes())
+        change(description["backup"])
+        path.write_bytes(joined(header, description, rest))
+    with pytest.raises(FormatError):
+        run()
+
+
+def test_data_that_draw_random_numbers_go_on_drawing(tmp_path):
+    class Noisy(Batches):
+        def __getitem__(self, i):
+            x, y = super().__getitem__(i)
+            return x + np.random.normal(size=x.shape) + random.random(), y
+
+    def run(folder, kill=None):
+        random.seed(3)
+        model = net()
+        model.fit(Noisy(), epochs=4, verbose=0, callbacks=[BackupAndRestore(folder), kill or Kill()])
+        return bits(model)
+
+    expected = run(tmp_path / "whole")
+    for kill in (Kill(1, 2), Kill(3, 0)):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", kill)
+    assert run(tmp_path / "killed") == expected
+
+
+def test_with_both_files_damaged_it_begins_anew(tmp_path):
+    expected = train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(4, 1))
+    for path in (tmp_path / "killed" / "backup").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "killed" / "backup" / ".epoch-3.safetensors.12345678.tmp").write_bytes(b"left")
+    with pytest.warns(UserWarning, match="skips"), pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(2, 1))
+    assert sorted(path.name for path in (tmp_path / "killed" / "backup").glob("*.safetensors")) == [
+        "epoch-1.safetensors",
+        "epoch-2.safetensors",
+    ]
+    assert train(tmp_path / "killed")[:4] == expected[:4]
+
+
 def test_generators_are_refused_before_training(tmp_path):
     model = net()
     before = bits(model)
     with pytest.raises(ValueError, match="can begin with any epoch"):
         model.fit(((X, Y) for _ in range(100)), steps_per_epoch=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    with pytest.raises(ValueError, match="validation_data: received"):
+        tested = ((X, Y) for _ in range(100))
+        options = {"validation_data": tested, "validation_steps": 2, "callbacks": [BackupAndRestore(tmp_path)]}
+        model.fit(X, Y, verbose=0, **options)
     with pytest.raises(ValueError, match="steps_per_epoch: received 4"):
         model.fit(Batches(), steps_per_epoch=4, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
     assert bits(model) == before
@@ -319,6 +418,21 @@ def test_the_best_only(tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.glob("t-*")) == ["t-3", "t-5"]
 
 
+def test_the_best_stays_from_one_training_to_the_next(tmp_path):
+    model, check = net(), ModelCheckpoint(tmp_path / "best", "loss", save_best_only=True)
+    model.fit(X, Y, epochs=3, verbose=0, callbacks=check)
+    best, before = check.best, (tmp_path / "best").read_bytes()
+    net(optimizers.SGD(0.0), seed=9).fit(X, Y, epochs=1, verbose=0, callbacks=check)  # a worse one
+    assert check.best == best and (tmp_path / "best").read_bytes() == before
+
+
+def test_after_so_many_batches_that_run_together(tmp_path):
+    model = net()
+    model.compile("adam", "sparse_categorical_crossentropy", steps_per_execution=3)
+    model.fit(X, Y, batch_size=5, verbose=0, callbacks=ModelCheckpoint(tmp_path / "{batch}", save_freq=5))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["12", "6"]
+
+
 def test_after_so_many_batches(tmp_path):
     check = ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=4, save_weights_only=True)
     net().fit(X, Y, batch_size=10, epochs=2, verbose=0, callbacks=check)  # 6 batches each
@@ -346,8 +460,25 @@ def test_a_table_of_logs(tmp_path):
     history = net().fit(X, Y, epochs=3, verbose=0, callbacks=CSVLogger(path, ";")).history
     with path.open() as file:
         rows = list(csv.reader(file, delimiter=";"))
-    assert rows[0] == ["epoch", *history] and [int(row[0]) for row in rows[1:]] == [0, 1, 2]
-    assert [[float(v) for v in row[1:]] for row in rows[1:]] == [list(v) for v in zip(*history.values(), strict=True)]
+    assert rows[0] == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]  # as Keras has them
+    assert [int(row[0]) for row in rows[1:]] == [0, 1, 2] and {cell for row in rows[1:] for cell in row[3:]} == {"NA"}
+    assert [[float(v) for v in row[1:3]] for row in rows[1:]] == [
+        list(v) for v in zip(history["accuracy"], history["loss"], strict=True)
+    ]
+
+
+def test_a_table_that_has_lost_lines_is_warned_of(tmp_path):
+    def run(kill=None):
+        called = [CSVLogger(tmp_path / "log.csv"), BackupAndRestore(tmp_path / "backup"), kill or Kill()]
+        net().fit(X, Y, epochs=4, verbose=0, callbacks=called)
+
+    with pytest.raises(Killed):
+        run(Kill(2, 0))
+    os.truncate(tmp_path / "log.csv", 5)
+    with pytest.warns(UserWarning, match="has lost what was in it"):
+        run()
+    text = (tmp_path / "log.csv").read_text()
+    assert "\0" not in text and text.splitlines()[-1].startswith("3,")
 
 
 def test_a_table_goes_on(tmp_path):
@@ -359,7 +490,7 @@ def test_a_table_goes_on(tmp_path):
     logger = CSVLogger(path, append=True)
     logger.on_train_begin()
     logger.on_epoch_end(7, {"loss": np.array([1.0, 2.0]), "other": 3})
-    assert path.read_text().splitlines()[-1] == "7,NA,[1.0 2.0]"
+    assert path.read_text().splitlines()[-1] == "7,NA,[1.0 2.0],NA,NA"
 
 
 @pytest.mark.parametrize("policy", ["raise", "ignore"])
@@ -420,6 +551,21 @@ def test_running_means_are_evaluated(on_epoch, stops, tmp_path):
             np.testing.assert_allclose(saved.get_weights()[0], ends[epoch], rtol=1e-5)
     with pytest.raises(ValueError, match="use_ema=True"):
         make().fit(X, X[:, :1], verbose=0, callbacks=[callbacks.SwapEMAWeights()])
+
+
+def test_weights_and_means_are_where_they_were_after_an_error():
+    def broken():
+        yield X[:20], X[:20, :1]
+        raise RuntimeError("no more")
+
+    model = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
+    model.compile(optimizers.SGD(0.1, use_ema=True), "mse")
+    model.train_on_batch(X, X[:, :1])
+    model.train_on_batch(X, X[:, :1])
+    before = bits(model)
+    with pytest.raises(RuntimeError, match="no more"):
+        model.evaluate(broken(), verbose=0, callbacks=[callbacks.SwapEMAWeights()])
+    assert bits(model) == before and not model.optimizer.swapped
 
 
 WRONG = {

@@ -149,6 +149,62 @@ def test_a_model_that_was_built_by_its_first_call_and_one_that_is_not_compiled(p
     assert again.build_shape == model.build_shape
 
 
+@saving.register_keras_serializable()
+def gap(y_true, y_pred):
+    return fastnn.ops.mean(fastnn.ops.abs(y_true - y_pred), axis=-1)
+
+
+def test_registered_functions_as_loss_and_metric(path):
+    model = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
+    model.compile("sgd", gap, metrics=[gap, fastnn.metrics.MeanMetricWrapper(gap, name="other")])
+    model.fit(X, X[:, :1], verbose=0)
+    model.save(path)
+    again = fastnn.load_model(path)
+    assert again.evaluate(X, X[:, :1], verbose=0) == model.evaluate(X, X[:, :1], verbose=0)
+
+
+def test_variables_without_axes(path):
+    layer = layers.Normalization(input_shape=(4,))
+    layer.adapt(X)
+    model = fastnn.Sequential([layer, layers.Dense(1)])
+    model.save(path)
+    assert fastnn.load_model(path).predict(X, verbose=0).tobytes() == model.predict(X, verbose=0).tobytes()
+    model.save_weights(path)
+    model.load_weights(path)
+
+
+def test_running_means_in_the_place_of_weights(path):
+    model = net(optimizers.SGD(0.1, use_ema=True))
+    model.fit(X, Y, verbose=0, callbacks=fastnn.callbacks.SwapEMAWeights(True))
+    model.train_on_batch(X, Y)
+    model.optimizer.swap_averages(model.trainable_variables)
+    model.save(path)
+    again = fastnn.load_model(path)
+    for each in (model, again):
+        each.fit(X, Y, epochs=2, verbose=0, callbacks=fastnn.callbacks.SwapEMAWeights(True))
+    assert bits(again) == bits(model)
+
+
+def test_models_that_their_configuration_does_not_make_again_are_not_written(path):
+    shared = layers.Dense(4)
+    twice = fastnn.Sequential([fastnn.Sequential([shared, layers.ReLU()]), fastnn.Sequential([shared])])
+    twice.build((None, 4))
+    deep = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
+    for _ in range(40):
+        deep = fastnn.Sequential([deep])
+    deep.build((None, 4))
+
+    class Dense(layers.Dense):
+        def call(self, x):
+            return 2.0 * super().call(x)
+
+    own = fastnn.Sequential([Dense(1, input_shape=(4,))])
+    for model in (twice, deep, own):
+        with pytest.raises(ValueError, match=r"model: received|description of"):
+            model.save(path)
+        assert not path.exists()
+
+
 class Twice(layers.Layer):
     def __init__(self, factor=2.0, **kwargs):
         super().__init__(**kwargs)
@@ -357,6 +413,11 @@ DAMAGES = {
     "twice": (lambda d: json.dumps(d).replace('"version"', '"floatx": "float32", "version"'), "description"),
     "deep": (lambda d: json.dumps(d)[:-1] + ', "more": ' + "[" * 5000 + "]" * 5000 + "}", "description"),
     "brackets-in-text": (lambda d: json.dumps(d)[:-1] + ', "version": "' + "[" * 500 + '"}', "description"),
+    "open-text": (lambda d: json.dumps(d)[:-1] + ', "' + '\\"' * 200_000, "description"),
+    "metric-size": (compiled(metrics=[{"class_name": "ConfusionMatrix", "config": {"num_classes": 8000}}]), "compile"),
+    "thresholds": (compiled(metrics=[{"class_name": "AUC", "config": {"num_thresholds": 2**20}}]), "compile"),
+    "pattern": (lambda d: d["optimizer"].update(not_decayed=[[], "("]), "compile"),
+    "place": (lambda d: d["optimizer"].update(not_decayed=[[-1], None]), "compile"),
     "no-object": (lambda d: "[]", "description"),
     "no-json": (lambda d: "{", "description"),
 }
@@ -427,6 +488,49 @@ def test_loading_runs_no_code_and_opens_no_other_file(small, path):
     done = subprocess.run([sys.executable, "-c", WATCHED, str(path)], capture_output=True, text=True, check=True)
     seen = [(event, what) for event, what in eval(done.stdout) if what != str(path)]
     assert seen == []
+
+
+OPERATIONS = {
+    "slice-beyond": ("slice", {"starts": [0, 10_000], "sizes": [-1, 4], "steps": [1, 1]}, [None], [0]),
+    "slice-far": ("slice", {"starts": [0, 10**9], "sizes": [-1, 4], "steps": [1, 1]}, [None], [0]),
+    "slice-before": ("slice", {"starts": [0, -5], "sizes": [-1, 4], "steps": [1, 1]}, [None], [0]),
+    "slice-step": ("slice", {"starts": [0, 0], "sizes": [-1, 4], "steps": [1, 9]}, [None], [0]),
+    "slice-no-step": ("slice", {"starts": [0, 0], "sizes": [-1, 2], "steps": [1, 0]}, [None], [0]),
+    "slice-batch": ("slice", {"starts": [0, 0], "sizes": [5, 2], "steps": [1, 1]}, [None], [0]),
+    "slice-axes": ("slice", {"starts": [0], "sizes": [-1], "steps": [1]}, [None], [0]),
+    "transpose": ("transpose", {"axes": [0, 0]}, [None], [0]),
+    "transpose-batch": ("transpose", {"axes": [1, 0]}, [None], [0]),
+    "sum": ("sum", {"axes": [7]}, [None], [0]),
+    "sum-twice": ("sum", {"axes": [1, 1]}, [None], [0]),
+    "concatenate": ("concatenate", {"axis": -3}, [None, None], [0, 0]),
+    "gradient": ("slice_grad", {"starts": [0, 100], "steps": [1, 1]}, [None, None], [0, 0]),
+    "dense-gradient": ("dense_grad_input", {}, [None, [1.0, 2.0, 3.0]], [0]),
+    "assign": ("assign", {}, [None, None], [0, 0]),
+    "update": ("sgd", {"momentum": 0.0, "nesterov": 0}, [None, None, None, None], [0, 0]),
+    "python": ("python", {}, [None], [0]),
+    "nothing": ("nothing", {}, [None], [0]),
+    "places": ("add", {}, [None, None], [0, 5]),
+    "dense": ("dense", {}, [None, [1.0]], [0]),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_of_a_file_stay_within_their_arrays(name, path):
+    operation, attributes, given, places = OPERATIONS[name]
+    inputs = fastnn.Input((4,), name="in")
+    fastnn.Model(inputs, inputs * 2.0).save(path)
+
+    def change(d):
+        for entry in d["model"]["config"]["layers"]:
+            if entry["class_name"] == "Operation":
+                entry["config"] |= {"operation": operation, "attributes": attributes, "given": given, "places": places}
+                if len(places) > 1:
+                    (tensors,) = entry["inbound_nodes"][0]["args"]
+                    entry["inbound_nodes"][0]["args"] = [tensors * len(places)]
+
+    path.write_bytes(changed(path.read_bytes(), change))
+    with pytest.raises(FormatError):
+        fastnn.load_model(path)
 
 
 # ---- writing -----------------------------------------------------------------------------------------------

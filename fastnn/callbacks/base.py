@@ -160,10 +160,10 @@ class CallbackList(Callback):
             if hasattr(callback, "progress"):
                 callback.progress(done_batches, logs)
 
-    def resume(self, source: Any, first: int) -> int:
+    def resume(self, source: Any, tested: Any, first: int) -> int:
         """The epoch that training begins with: that of a backup if one of the callbacks has it."""
         for callback in self.backups():
-            return int(callback.resume(source, self.callbacks, first))
+            return int(callback.resume(source, tested, self.callbacks, first))
         return first
 
     def keep(self, source: Any, epoch: int) -> None:
@@ -173,7 +173,7 @@ class CallbackList(Callback):
 
     def backups(self) -> list[Any]:
         """Callbacks that write where training is, and go on there."""
-        return [callback for callback in self.callbacks if hasattr(callback, "keep")]
+        return [callback for callback in self.callbacks if hasattr(type(callback), "keep")]
 
     def ends_at(self, error: NonFiniteError) -> bool:
         """Whether one of the callbacks lets training end in order where it has diverged."""

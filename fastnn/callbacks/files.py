@@ -87,24 +87,25 @@ class ModelCheckpoint(Monitor):
             expected, fix = "a finite number or None", "pass the value to be better than"
             check_number("initial_value_threshold", initial_value_threshold, -1.7e308, expected, fix)
         self.initial_value_threshold = initial_value_threshold
-        self._batches = self._epoch = 0
+        self.best = initial_value_threshold
+        self._batches = self._epoch = self._seen = 0
         if every:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        super().on_train_begin(logs)
-        self.best, self._batches = self.initial_value_threshold, 0
+        self._warned = False  # what is best, and how many batches there were, stays from one training to the next
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch = epoch
+        self._epoch, self._seen = epoch, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
             self._save(epoch, None, logs)
 
     def _after_batch(self, batch: int, logs: Logs = None) -> None:
-        self._batches += 1
-        if self._batches % int(self.save_freq) == 0:
+        taken, self._seen = batch + 1 - self._seen, batch + 1  # several with steps_per_execution
+        before, self._batches = self._batches, self._batches + taken
+        if self._batches // int(self.save_freq) > before // int(self.save_freq):
             self._save(self._epoch, batch, logs)
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
@@ -154,7 +155,8 @@ class BackupAndRestore(Callback):
     Raises
     ------
     ValueError
-        The data are a generator, which cannot begin in the middle; pass arrays or a `fastnn.utils.PyDataset`.
+        The data are a generator, which cannot begin in the middle; pass arrays, or a `fastnn.utils.PyDataset` whose
+        batches depend on their numbers alone.
     FormatError
         The newest whole file is of another training.
     OSError
@@ -195,21 +197,24 @@ class BackupAndRestore(Callback):
                 found.append((int(number[1]), path))
         return sorted(found, reverse=True)
 
-    def resume(self, source: Any, callbacks: list[Callback], first: int) -> int:
+    def resume(self, source: Any, tested: Any, callbacks: list[Callback], first: int) -> int:
         """The epoch to begin with: that of the newest whole file, or `first`."""
         from ..saving import FormatError
         from ..saving.backup import open_backup, restore_backup
 
         source.position()  # refuses data that cannot begin in the middle
+        if tested is not None:
+            tested.position("validation_data")
+        for left in self.backup_dir.glob(".epoch-*.tmp"):  # of a process that was killed while it wrote
+            left.unlink()
         for _, path in self._files():
             try:
                 file = open_backup(path)
             except FormatError as error:
-                warnings.warn(f"BackupAndRestore skips {path}: {error}", stacklevel=4)
+                warnings.warn(f"BackupAndRestore skips {path}, which is now a .damaged file: {error}", stacklevel=4)
+                path.replace(path.with_suffix(".damaged"))
                 continue
-            epoch, position = restore_backup(file, self.model, callbacks)
-            source.resume(position)
-            return epoch
+            return restore_backup(file, self.model, callbacks, source)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         self.keep(source, callbacks, first)
         return first
@@ -253,7 +258,7 @@ class CSVLogger(Callback):
     ...     logger.on_epoch_end(0, {"loss": 0.5})
     ...     logger.on_train_end()
     ...     Path(folder, "log.csv").read_text()
-    'epoch,loss\\n0,0.5\\n'
+    'epoch,loss,val_loss\\n0,0.5,NA\\n'
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
@@ -273,19 +278,28 @@ class CSVLogger(Callback):
                 names = next(csv.reader(file, delimiter=self.sep), None)
             self.keys = names[1:] if names else None
             self._size = os.path.getsize(self.filename)
+        open(self.filename, "a").close()  # so that an error shows now
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         logs = logs or {}
         begins = self.keys is None
         if self.keys is None:
-            self.keys = list(logs)
-        with open(self.filename, "r+" if self._size is not None else "w", newline="") as file:
-            file.truncate(self._size or 0)  # what an interrupted run wrote after its last backup goes
-            file.seek(0, os.SEEK_END)
+            self.keys = sorted(logs)
+            if not any(key.startswith("val_") for key in self.keys):  # there may be some in a later epoch
+                self.keys += [f"val_{key}" for key in self.keys]
+        with open(self.filename, "a+", newline="") as file:
+            there = os.path.getsize(self.filename)
+            if there < (self._size or 0):
+                warnings.warn(f"CSVLogger: {self.filename} has lost what was in it", stacklevel=2)
+                begins = begins or not there
+            else:
+                file.truncate(self._size or 0)  # what an interrupted run wrote after its last backup goes
             writer = csv.writer(file, delimiter=self.sep, lineterminator="\n")
             if begins:
                 writer.writerow(["epoch", *self.keys])
             writer.writerow([epoch, *(cell(logs[key]) if key in logs else "NA" for key in self.keys)])
+            file.flush()
+            os.fsync(file.fileno())  # before a backup knows of it
         self._size = os.path.getsize(self.filename)
 
     def state(self) -> dict[str, Any]:

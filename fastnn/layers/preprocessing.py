@@ -9,7 +9,7 @@ import numpy as np
 from .. import config, ops
 from ..errors import check_array, check_flag, check_integer, check_number, invalid, show
 from ..ops.table import Shape
-from ..variable import Variable
+from ..variable import Variable, allowed
 from .base import Layer, undone_on_error
 
 LEAST_DEVIATION = 1e-7  # Keras' epsilon: what does not vary is not divided by 0
@@ -108,6 +108,7 @@ class Normalization(Layer):
         self._kept = tuple(kept)
         shape = tuple(input_shape[i] for i in kept)
         if self.given is not None:
+            allowed.spend(f"mean of layer {self.name!r}", (4, *shape), "float64")
             try:  # no weights, as in Keras
                 given = [np.broadcast_to(value, shape).astype(config.floatx()) for value in self.given]
             except ValueError:

@@ -1,7 +1,7 @@
 """Metrics: what training reports besides the loss. Sums are kept in float64, in sample order."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from .. import initializers, losses
 from ..errors import check_array, check_name, invalid, is_one_of, missing_method, unknown
 from ..losses import HALVES, LABELS, VALUES, align_target, paired
 from ..ops.table import Shape
-from ..registry import Configurable, function_name, serialize, snake_case
-from ..variable import Variable
+from ..registry import Configurable, function_name, registered_functions, serialize, snake_case
+from ..variable import Variable, allowed
 
 
 class Metric(Configurable):
@@ -74,6 +74,7 @@ class Metric(Configurable):
         shape = initializers.check_shape(shape)
         check_name("name", name)
         initial = initializers.get(initializer) or initializers.Zeros()
+        allowed.spend(f"shape of {self.name}/{name}", shape, "float64")
         variable = Variable(initial(shape), trainable=False, name=name, dtype="float64")
         variable.path = f"{self.name}/{name}"
         self._variables.append((variable, variable.numpy()))
@@ -260,6 +261,13 @@ class MeanMetricWrapper(Mean):
         self.function, self.target, self.arguments = fn, target, arguments
         default = function_name(fn)  # refuses what is no function
         super().__init__(check_name("name", name) or default, dtype)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an equal metric; a function is known by its name if it is registered."""
+        name = config.get("fn") if isinstance(config, dict) else None
+        known = registered_functions()
+        return super().from_config(config | {"fn": known[name]} if isinstance(name, str) and name in known else config)
 
     def values(self, y_true: Any, y_pred: Any) -> Any:
         """One value per sample."""

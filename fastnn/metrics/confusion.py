@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_array, check_flag, check_integer, check_number, invalid, is_one_of, show, unknown
+from ..variable import allowed
 from .base import Metric, paired
 
 EPSILON = 1e-7  # added outside of [0, 1] to the first and the last threshold of a curve, as Keras does
+THRESHOLD_FLOATS = 16  # that are in memory for each, in lists and arrays
 MOST_THRESHOLDS = 10**7  # of a curve; each has four counts in memory
 
 
@@ -284,6 +286,7 @@ class AtLeast(Counts):
         self.value = check_fraction(self.argument, value)
         expected, fix = f"an integer from 1 to {MOST_THRESHOLDS}", "pass for example 200"
         self.num_thresholds = check_integer("num_thresholds", num_thresholds, 1, expected, fix, MOST_THRESHOLDS)
+        allowed.spend("num_thresholds", (num_thresholds, THRESHOLD_FLOATS), "float64")
         even = [0.5] if num_thresholds == 1 else (np.arange(num_thresholds) / (num_thresholds - 1)).tolist()
         super().__init__(even, name, dtype, class_id=class_id)
 
@@ -443,6 +446,7 @@ class AUC(Counts):
         expected, fix = f"an integer from 2 to {MOST_THRESHOLDS}", "pass for example 200"
         if thresholds is None:
             check_integer("num_thresholds", num_thresholds, 2, expected, fix, MOST_THRESHOLDS)
+            allowed.spend("num_thresholds", (num_thresholds, THRESHOLD_FLOATS), "float64")
             inner = (np.arange(1, num_thresholds - 1) / (num_thresholds - 1)).tolist()
         else:
             inner = sorted(check_thresholds(thresholds)) if np.size(thresholds) else []

@@ -111,6 +111,7 @@ class Engine(Layer):
         `training` undoes what only training and evaluation change, too.
         """
         optimizer, compiled = self.optimizer, self._compiled
+        swapped = getattr(optimizer, "swapped", False)
         steps = optimizer and optimizer.iterations
         names = (
             "built",
@@ -124,6 +125,8 @@ class Engine(Layer):
         try:
             yield
         except BaseException:
+            if optimizer is not None and optimizer.swapped and not swapped:  # by SwapEMAWeights, for what has failed
+                optimizer.swap_averages(self.trainable_variables)
             if self._compiled is compiled and steps == (optimizer and optimizer.iterations):
                 for owner, name, value in kept:
                     setattr(owner, name, value)

@@ -101,7 +101,7 @@ class ArraySource:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
-    def position(self) -> list[int]:
+    def position(self, argument: str = "x") -> list[int]:
         """Where the next epoch begins."""
         return [self._passes, self._done]
 
@@ -188,12 +188,12 @@ class StreamSource:
                 raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
             raise
 
-    def position(self) -> list[int]:
+    def position(self, argument: str = "x") -> list[int]:
         """Which pass the next epoch begins with; refused where it begins within one, or nobody knows where."""
         if not isinstance(self.stream, PyDataset):
             expected = "arrays or a PyDataset, which can begin with any epoch"
             fix = "pass one of them, or leave BackupAndRestore out"
-            raise invalid("x", f"{show(self.stream)}, which cannot", expected, fix)
+            raise invalid(argument, f"{show(self.stream)}, which cannot", expected, fix)
         if self.steps is not None and self.steps != length_of(self.stream):
             expected, fix = "all batches of the PyDataset in each epoch", "leave it out"
             raise invalid("steps_per_epoch", show(self.steps), f"{expected} with BackupAndRestore", fix)

@@ -223,7 +223,7 @@ class Trainer(Engine):
             self.stop_training, self.history = False, history
             called.on_train_begin()
             logs: dict[str, float] = {}
-            first = called.resume(source, initial_epoch)
+            first = called.resume(source, tested, initial_epoch)
             for epoch in range(first, first if self.stop_training else epochs):
                 called.on_epoch_begin(epoch)
                 logs = {}

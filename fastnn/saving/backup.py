@@ -1,11 +1,12 @@
 """Where training is, in a file: weights, optimizer, epoch, history and the state of callbacks."""
 
 import os
+import random
 from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import config, optimizers
 from ..callbacks.base import Callback
 from ..errors import show
 from ..models import Model
@@ -54,7 +55,9 @@ def write_backup(
             "seed": config.seed(),
             "streams": [layer._stream for layer in random_layers(model)],
             "source": source,
+            "optimizer": like(model),
             "learning_rate": None if callable(rate) else rate,
+            "random": random_state(),
             "callbacks": [[type(callback).__name__, state] for callback, state in zip(callbacks, states, strict=True)],
         },
         "optimizer": optimizer_config(model),
@@ -81,37 +84,72 @@ def open_backup(path: str | os.PathLike[str]) -> Reader:
     return file
 
 
-def restore_backup(file: Reader, model: Model, callbacks: list[Callback]) -> tuple[int, list[int]]:
-    """Give model, optimizer and callbacks what they had; the epoch that comes next, and where the data were.
+def restore_backup(file: Reader, model: Model, callbacks: list[Callback], source: Any) -> int:
+    """Give model, optimizer, callbacks and data what they had; the epoch that comes next.
 
     Raises
     ------
     FormatError
-        The file is of a training with other layers, callbacks or seed; nothing has changed.
+        The file is of a training with other layers, callbacks, data, optimizer or seed; nothing has changed.
     """
     with file:
         path, found = file.path, file.description["backup"]
         weights = matching_weights(file, model)
-        fix = "train as before, or remove the backup"
-        for name, now in (
-            ("seed", config.seed()),
-            ("streams", [layer._stream for layer in random_layers(model)]),
-            ("callbacks", [type(callback).__name__ for callback in callbacks]),
-        ):
-            then = [name for name, _ in found[name]] if name == "callbacks" else found.get(name)
-            if then != now:
-                repair = "call set_random_seed() before making the model, or remove the backup"
-                raise wrong(path, name, show(then), show(now), fix if name == "callbacks" else repair)
-        with described_by(file.path, "optimizer"):
+        seeds = "call set_random_seed() before making the model, or remove the backup"
+        kinds = [[type(callback).__name__, sorted(callback.state())] for callback in callbacks]
+        with described_by(path, "backup"):
+            states = [unpacked(state, file) for _, state in found["callbacks"]]
+            if not all(isinstance(state, dict) for state in states):
+                raise wrong(path, "callbacks", show(states), "what their state() gave")
+            then = [[name, sorted(state)] for (name, _), state in zip(found["callbacks"], states, strict=True)]
+            for name, before, now, fix in (
+                ("seed", found["seed"], config.seed(), seeds),
+                ("streams", found["streams"], [layer._stream for layer in random_layers(model)], seeds),
+                ("callbacks", then, kinds, "train as before, or remove the backup"),
+                ("optimizer", found["optimizer"], plain(like(model)), "train as before, or remove the backup"),
+                ("data", len(found["source"]), len(source.position()), "train as before, or remove the backup"),
+            ):
+                if before != now:
+                    raise wrong(path, name, show(before), show(now), fix)
+            epoch, rate, stopped = found["epoch"], found["learning_rate"], found["stopped"]
+            if not all(type(n) is int and n >= 0 for n in (epoch, *found["source"])) or type(stopped) is not bool:
+                received = show([epoch, found["source"], stopped])
+                raise wrong(path, "position", received, "numbers of at least 0, and true or false")
+            if rate is not None and type(rate) not in (int, float):
+                raise wrong(path, "learning_rate", show(rate), "a number")
+            restore_random(found["random"])
             restore_optimizer(file, model, file.description.get("optimizer"))
         for name, variable in weights:
             file.read_into(name, variable.value)
-        if found["learning_rate"] is not None:
-            model.optimizer.learning_rate = found["learning_rate"]
-        for callback, (_, state) in zip(callbacks, found["callbacks"], strict=True):
-            callback.restore(unpacked(state, file))
-        model.stop_training = bool(found["stopped"])
-        return int(found["epoch"]), list(found["source"])
+        if rate is not None:
+            model.optimizer.learning_rate = rate
+        for callback, state in zip(callbacks, states, strict=True):
+            callback.restore(state)
+        model.stop_training = stopped
+        source.resume(found["source"])
+        return int(epoch)
+
+
+def like(model: Model) -> Any:
+    """What tells an optimizer from another one: class and arguments, without the rate, which callbacks change."""
+    made = optimizers.serialize(model.optimizer)
+    return [
+        made["class_name"],
+        {name: v for name, v in made["config"].items() if name not in ("learning_rate", "name")},
+    ]
+
+
+def random_state() -> list[Any]:
+    """Where the generators of NumPy and Python are, which data sets and callbacks may draw from."""
+    kind, numbers, *rest = np.random.get_state(legacy=True)
+    return [[kind, np.asarray(numbers).tolist(), *rest], random.getstate()]
+
+
+def restore_random(state: Any) -> None:
+    """Let the generators go on where `random_state` was."""
+    (kind, numbers, *rest), (version, inner, normal) = state
+    random.setstate((version, tuple(inner), normal))
+    np.random.set_state((kind, np.array(numbers, np.uint32), *rest))
 
 
 def packed(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:

@@ -61,9 +61,10 @@ def write(path: Any, arrays: dict[str, np.ndarray], description: dict[str, Any])
     """Write arrays and a description that JSON can express; see `write_whole` for what happens on errors."""
     import safetensors  # not needed by every program
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     table = {name: [str(a.dtype), list(a.shape), checksum(a)] for name, a in arrays.items()}
     text = json.dumps({"version": VERSION, **description, "arrays": table}, allow_nan=False, separators=(",", ":"))
+    strict_json(os.fspath(path), text)  # what could not be read is not written
     specs = {
         name: safetensors.TensorSpec(dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
         for name, a in arrays.items()
@@ -178,7 +179,7 @@ class Reader:
 def strict_json(path: str, text: str) -> Any:
     """What a JSON text says; without NaN, names given twice, and lists in lists in lists beyond reason."""
     depth = 0
-    for mark in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+    for mark in re.finditer(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[{]|[\]}]', text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0)
         if depth > MOST_NESTED:
             raise wrong(path, "description", "lists in lists in lists", f"at most {MOST_NESTED} of them")

@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from ..models import Model
 from ..models.functional import kind_of
 from ..registry import snake_case
 from ..variable import Variable
-from .container import wrong
+from .container import FormatError, wrong
 
 MEMBER = "model.weights.h5"  # of the archive
 ROOM = 16 << 20, 32  # bytes that the weights in an archive may have: these, and so many for each byte of the model's
+
+
+DAMAGES = (zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, EOFError, RuntimeError, ValueError, TypeError)
 
 
 def keras_weights(model: Model, path: str) -> list[tuple[Variable, np.ndarray]]:
@@ -45,7 +49,9 @@ def keras_weights(model: Model, path: str) -> list[tuple[Variable, np.ndarray]]:
     try:
         with h5py.File(source, "r") as file:
             found = of_model(path, model, file)
-    except (OSError, RuntimeError, KeyError) as error:
+    except FormatError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise wrong(path, "contents", str(error), "HDF5, as Keras writes it") from None
     missing = {id(v) for v in model.variables} - {id(v) for v, _ in found}
     if missing:
@@ -65,8 +71,10 @@ def unzipped(path: str, nbytes: int) -> bytes:
             if info.file_size > limit:
                 raise wrong(path, MEMBER, f"{info.file_size} bytes", f"at most {limit} for such a model")
             with archive.open(info) as member:
-                return member.read(limit + 1)[: limit + 1]
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, RuntimeError) as error:
+                return member.read(limit)
+    except FormatError:
+        raise
+    except DAMAGES as error:
         raise wrong(path, "archive", str(error), f"a zip archive with {MEMBER}") from None
 
 

@@ -2,26 +2,28 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .. import config, losses, metrics, optimizers, tree
+from .. import config, layers, losses, metrics, optimizers, tree
 from ..errors import check_flag, invalid, not_provided, show
-from ..layers.base import undone_on_error
+from ..layers.base import Layer, undone_on_error
 from ..layers.regularization import Random
 from ..models import Model
 from ..models.functional import layer_config, layer_from_config
 from ..models.objective import is_config
 from ..optimizers import Optimizer
-from ..registry import custom_object_scope
+from ..registry import custom_object_scope, name_of, registered
 from ..variable import Variable, allowance
 from . import container
 from .container import FormatError, Reader, wrong
 
 WEIGHTS, OPTIMIZER = "weights", "optimizer"  # first parts of the names of arrays
+ROOM = 1 << 23  # bytes that metrics may have, which are not in the file
 OF_KERAS = (".keras", ".h5", ".hdf5", ".ckpt")
 
 
@@ -75,7 +77,42 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
         description["optimizer"] = optimizer_config(model)
         kept = model.optimizer.state(model.variables)
         arrays |= {f"{OPTIMIZER}/{name}": array for name, array in kept.items()}
-    container.write(path, arrays, plain(description))
+    description = plain(description)
+    check_again(model, description["model"])
+    container.write(path, arrays, description)
+
+
+def check_again(model: Model, described: dict[str, Any]) -> None:
+    """Refuse a model of which its description would make another one, with other weights."""
+    own = [la for la in model._tree() if not type(la).__module__.startswith("fastnn.")]
+    classes = {name_of(type(la)): type(la) for la in own}
+    for name in classes:
+        if hasattr(layers, name) and name not in registered(Layer):
+            expected, fix = "a name that no layer of fastnn has: files know classes by name", "give it another name"
+            raise invalid("model", f"an own class {name!r}", expected, fix)
+    try:
+        with custom_object_scope(classes), undone_on_error(), allowance(weight_bytes(model), ""):
+            again = layer_from_config(described)
+            assert isinstance(again, Model)
+            if not again.built:
+                again.build(shapes_in(described["build_shape"]))
+    except Exception as error:
+        if own:  # whose parts may need what load_model() gets as custom_objects
+            return
+        fix = "correct what it is made of"
+        raise invalid(
+            "model", f"{model.name!r}, of whose configuration came: {error}", "one that makes it", fix
+        ) from None
+    kinds, found = ([(v.shape, str(v.dtype)) for v in each.variables] for each in (model, again))
+    if kinds != found:
+        received = f"{model.name!r}, whose configuration makes {len(found)} weights instead of {len(kinds)}"
+        fix = "call a layer that several models share outside of them, and build all layers with any training="
+        raise invalid("model", received, "one that its configuration makes again", fix)
+
+
+def weight_bytes(model: Model) -> int:
+    """The memory of all weights, twice: a layer that is shared may come again."""
+    return 2 * sum(v.value.nbytes for v in model.variables) + (1 << 20)
 
 
 def load_model(
@@ -123,7 +160,7 @@ def load_model(
             if name.partition("/")[0] not in (WEIGHTS, OPTIMIZER):
                 raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
         file.check(list(file.table))
-        with allowance(file.size), described_by(file.path, "model"):
+        with allowance(file.size, "use an undamaged file"), described_by(file.path, "model"):
             model = layer_from_config(described["model"])
             if not isinstance(model, Model):
                 raise wrong(file.path, "model", type(model).__name__, "a model")
@@ -134,7 +171,8 @@ def load_model(
             file.read_into(name, variable.value)
         if compiles and described.get("compile") is not None:
             with described_by(file.path, "compile"):
-                model.compile(**described["compile"])
+                with allowance(file.size + ROOM, "pass compile=False, and call compile() yourself"):
+                    model.compile(**described["compile"])
                 restore_optimizer(file, model, described.get("optimizer"))
     return model
 
@@ -333,21 +371,29 @@ def optimizer_config(model: Model) -> dict[str, Any]:
     optimizer: Optimizer = model.optimizer
     chosen, pattern = optimizer._not_decayed
     places = [i for i, v in enumerate(model.variables) if id(v) in chosen]
-    return {"iterations": int(optimizer._iterations[0]), "not_decayed": [places, pattern]}
+    return {
+        "iterations": int(optimizer._iterations[0]),
+        "not_decayed": [places, pattern],
+        "swapped": optimizer.swapped,
+    }
 
 
 def restore_optimizer(file: Reader, model: Model, described: Any) -> None:
     """Give the optimizer of a new model the state that the file has."""
     optimizer: Optimizer = model.optimizer
-    places, pattern = described["not_decayed"]
-    optimizer._not_decayed = {id(model.variables[i]) for i in places}, pattern
-    iterations = described["iterations"]
+    fix, variables = "use an undamaged file", model.variables
+    (places, pattern), iterations, swapped = (described[key] for key in ("not_decayed", "iterations", "swapped"))
     if type(iterations) is not int or not 0 <= iterations < 2**62:
-        raise invalid("iterations", show(iterations), "a number of steps", "use an undamaged file")
-    optimizer._iterations[0] = iterations
+        raise invalid("iterations", show(iterations), "a number of steps", fix)
+    if not all(type(i) is int and 0 <= i < len(variables) for i in places) or type(swapped) is not bool:
+        raise invalid("not_decayed and swapped", show(described), "places of variables, and true or false", fix)
+    if pattern is not None:
+        re.compile(pattern)
     table = {}
     for name, (dtype, shape, _) in file.table.items():
         kind, _, rest = name.partition("/")
         if kind == OPTIMIZER:
             table[rest] = dtype, tuple(shape)
-    optimizer.restore(model.variables, table, lambda name, array: file.read_into(f"{OPTIMIZER}/{name}", array))
+    optimizer.restore(variables, table, lambda name, array: file.read_into(f"{OPTIMIZER}/{name}", array))
+    optimizer._not_decayed = {id(variables[i]) for i in places}, pattern
+    optimizer._iterations[0], optimizer.swapped = iterations, swapped
