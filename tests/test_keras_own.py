@@ -10,7 +10,7 @@ import pytest
 
 RUN = Path(__file__).parent / "peers" / "keras" / "run.py"
 PINNED = "3.15.1"  # as in pyproject.toml
-TIER_1 = 582  # functions that pass; only grows
+TIER_1 = 583  # functions that pass; only grows
 
 
 @pytest.fixture(scope="module")
