@@ -1,6 +1,6 @@
 """A function of `fastnn.ops` as a layer of a functional model."""
 
-from typing import Any
+from typing import Any, Self
 
 from ..errors import invalid, is_one_of, show, unknown
 from ..ops.table import FUNCTIONS, OPS
@@ -8,10 +8,10 @@ from .base import Layer, automatic_name
 
 # What operators and functions of `fastnn.ops` record for arrays of a functional model: rows whose attributes and shapes
 # are checked when they are recorded, so that a configuration cannot ask for memory that is not there.
-KINDS = ("activation", "elementwise", "softmax", "reduction", "shape", "loss")
+KINDS = ("activation", "elementwise", "softmax", "reduction", "shape", "loss", "random")
 ALLOWED = {
-    name: function
-    for name, function in FUNCTIONS.items()
+    name
+    for name in FUNCTIONS
     if (OPS[name].kind in KINDS and "_grad" not in name and name != "prelu") or name in ("dense", "matmul")
 }
 
@@ -38,8 +38,6 @@ class Operation(Layer):
     def __init__(
         self, operation: str, attributes: dict[str, Any], given: list[Any], places: list[int], name: str | None = None
     ):
-        if not is_one_of(operation, ALLOWED):
-            raise unknown("operation", operation, ALLOWED)
         super().__init__(name=name or automatic_name(operation))
         self.operation = operation
         self.attributes = {key: as_tuples(value) for key, value in attributes.items()}
@@ -54,7 +52,15 @@ class Operation(Layer):
         given = self.given.copy()
         for place, value in zip(self.places, inputs, strict=True):
             given[place] = value
-        return ALLOWED[self.operation](*given, **self.attributes)
+        return FUNCTIONS[self.operation](*given, **self.attributes)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an operation, if it is one whose attributes are checked."""
+        operation = config.get("operation") if isinstance(config, dict) else None
+        if not is_one_of(operation, ALLOWED):
+            raise unknown("operation", operation, ALLOWED)
+        return super().from_config(config)
 
     def get_config(self) -> dict[str, Any]:
         for value in (*self.given, *self.attributes.values()):
