@@ -81,7 +81,7 @@ def parts(data):
 
 
 def joined(header, description, rest):
-    text = json.dumps(description)
+    text = description if isinstance(description, str) else json.dumps(description)
     header["__metadata__"]["fastnn"] = f'{{"crc32":"{zlib.crc32(text.encode()):08x}",{text[1:]}'
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + rest

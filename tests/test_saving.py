@@ -7,13 +7,13 @@ import re
 import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors
 from layer_table import CASES
+from test_mutated_files import joined, parts
 from test_optimizers import CASES as OPTIMIZERS
 from test_optimizers import IDS
 
@@ -355,16 +355,9 @@ def test_every_part_of_a_file_is_none(small, path):
 
 def changed(small, change):
     """The file with another description, whose checksum is right."""
-    length = struct.unpack("<Q", small[:8])[0]
-    header = json.loads(small[8 : 8 + length])
-    metadata = header["__metadata__"]
-    description = json.loads(metadata["fastnn"])
-    del description["crc32"]
+    header, description, rest = parts(small)
     found = change(description)
-    text = found if isinstance(found, str) else json.dumps(description if found is None else found)
-    metadata["fastnn"] = f'{{"crc32":"{zlib.crc32(text.encode()):08x}",{text[1:]}'
-    new = json.dumps(header).encode()
-    return struct.pack("<Q", len(new)) + new + small[8 + length :]
+    return joined(header, description if found is None else found, rest)
 
 
 def layer(number, **arguments):

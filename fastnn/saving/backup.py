@@ -13,13 +13,13 @@ from ..models import Model
 from . import container
 from .container import Reader, wrong
 from .state import (
-    OPTIMIZER,
     described_by,
     matching_weights,
+    optimizer_arrays,
     optimizer_config,
     plain,
-    random_layers,
     restore_optimizer,
+    streams_of,
     weights_of,
 )
 
@@ -43,8 +43,7 @@ def write_backup(
     callbacks : list of Callback
         Those of the run, in their order.
     """
-    arrays = weights_of(model)
-    arrays |= {f"{OPTIMIZER}/{name}": array for name, array in model.optimizer.state(model.variables).items()}
+    arrays = weights_of(model) | optimizer_arrays(model)
     rate = model.optimizer._learning_rate
     states = [packed(callback.state(), arrays, f"{CALLBACKS}/{i}") for i, callback in enumerate(callbacks)]
     description = {
@@ -53,7 +52,7 @@ def write_backup(
             "epoch": epoch,
             "stopped": model.stop_training,
             "seed": config.seed(),
-            "streams": [layer._stream for layer in random_layers(model)],
+            "streams": streams_of(model),
             "source": source,
             "optimizer": like(model),
             "learning_rate": None if callable(rate) else rate,
@@ -104,7 +103,7 @@ def restore_backup(file: Reader, model: Model, callbacks: list[Callback], source
             then = [[name, sorted(state)] for (name, _), state in zip(found["callbacks"], states, strict=True)]
             for name, before, now, fix in (
                 ("seed", found["seed"], config.seed(), seeds),
-                ("streams", found["streams"], [layer._stream for layer in random_layers(model)], seeds),
+                ("streams", found["streams"], streams_of(model), seeds),
                 ("callbacks", then, kinds, "train as before, or remove the backup"),
                 ("optimizer", found["optimizer"], plain(like(model)), "train as before, or remove the backup"),
                 ("data", len(found["source"]), len(source.position()), "train as before, or remove the backup"),

@@ -69,14 +69,13 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     description: dict[str, Any] = {
         "floatx": config.floatx(),
         "model": layer_config(model) | {"build_shape": plain_shapes(model.build_shape)},
-        "streams": [layer._stream for layer in random_layers(model)],
+        "streams": streams_of(model),
         "compile": None,
     }
     if model._compiled is not None:
         description["compile"] = compiled_config(model)
         description["optimizer"] = optimizer_config(model)
-        kept = model.optimizer.state(model.variables)
-        arrays |= {f"{OPTIMIZER}/{name}": array for name, array in kept.items()}
+        arrays |= optimizer_arrays(model)
     description = plain(description)
     check_again(model, description["model"])
     container.write(path, arrays, description)
@@ -92,10 +91,7 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
             raise invalid("model", f"an own class {name!r}", expected, fix)
     try:
         with custom_object_scope(classes), undone_on_error(), allowance(weight_bytes(model), ""):
-            again = layer_from_config(described)
-            assert isinstance(again, Model)
-            if not again.built:
-                again.build(shapes_in(described["build_shape"]))
+            again = made_again(described)
     except Exception as error:
         if own:  # whose parts may need what load_model() gets as custom_objects
             return
@@ -108,6 +104,16 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
         received = f"{model.name!r}, whose configuration makes {len(found)} weights instead of {len(kinds)}"
         fix = "call a layer that several models share outside of them, and build all layers with any training="
         raise invalid("model", received, "one that its configuration makes again", fix)
+
+
+def made_again(described: dict[str, Any]) -> Model:
+    """A model with new weights from its description."""
+    model = layer_from_config(described)
+    if not isinstance(model, Model):
+        raise invalid("class_name", type(model).__name__, "a model", "use an undamaged file")
+    if not model.built:
+        model.build(shapes_in(described.get("build_shape")))
+    return model
 
 
 def weight_bytes(model: Model) -> int:
@@ -161,11 +167,7 @@ def load_model(
                 raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
         file.check(list(file.table))
         with allowance(file.size, "use an undamaged file"), described_by(file.path, "model"):
-            model = layer_from_config(described["model"])
-            if not isinstance(model, Model):
-                raise wrong(file.path, "model", type(model).__name__, "a model")
-            if not model.built:
-                model.build(shapes_in(described["model"].get("build_shape")))
+            model = made_again(described["model"])
             restore_streams(model, described.get("streams"))
         for name, variable in matching_weights(file, model):
             file.read_into(name, variable.value)
@@ -322,6 +324,11 @@ def random_layers(model: Model) -> list[Random]:
     return [layer for layer in model._tree() if isinstance(layer, Random)]
 
 
+def streams_of(model: Model) -> list[int]:
+    """The streams of all random layers."""
+    return [layer._stream for layer in random_layers(model)]
+
+
 def restore_streams(model: Model, streams: Any) -> None:
     """Give the random layers of a new model their streams."""
     layers = random_layers(model)
@@ -364,6 +371,11 @@ def check_like(file: Reader, name: str, variable: Variable, fix: str) -> None:
     if tuple(shape) != variable.shape or dtype != str(variable.dtype):
         received, expected = f"{dtype} of shape {tuple(shape)}", f"{variable.dtype} of shape {variable.shape}"
         raise wrong(file.path, f"array {name!r}", received, expected, fix)
+
+
+def optimizer_arrays(model: Model) -> dict[str, np.ndarray]:
+    """What the optimizer keeps of each variable."""
+    return {f"{OPTIMIZER}/{name}": array for name, array in model.optimizer.state(model.variables).items()}
 
 
 def optimizer_config(model: Model) -> dict[str, Any]:
