@@ -202,8 +202,9 @@ def create_team(threads: int) -> int:
     ended here first, and some more, for others may be creating threads at the same time. Inside of a parallel region of
     somebody else, where OpenMP would create a team anew each time, the calling thread works alone.
     """
-    if _native.in_parallel():
+    if threads == 1 or _native.in_parallel():
         return 1
+    make_forks_safe()
     threads = min(threads, kept.most)
     if threads > kept.team:
         with creating:  # or what one thread tries would be what another one creates
@@ -474,7 +475,8 @@ class NativeExecutor:
         """Run batches up to one that is not finite."""
         adaptive = not (self.serial or threads or config.force_threads())
         wanted = 1 if self.serial else threads or team_size()
-        threads = self._contention.team(wanted) if adaptive and wanted > 1 else wanted
+        threads = create_team(self._contention.team(wanted) if adaptive and wanted > 1 else wanted)
+        wanted = min(wanted, kept.most)  # no memory for threads that cannot be created
         call, most, own = self._call(data, first_rows, row_counts, seed, iteration, on_nonfinite, wanted)
         call.threads = threads
         began = time.perf_counter()
@@ -532,9 +534,7 @@ class NativeExecutor:
 
     def _execute(self, call: Call, steps: np.ndarray, sweeps: np.ndarray, **options: Any) -> Run:
         """Run steps in one call of C, on as many threads as there can be."""
-        if call.threads > 1:
-            make_forks_safe()
-            call.threads = create_team(call.threads)
+        call.threads = create_team(call.threads)
         plan = steps.view(np.uint8), sweeps.view(np.uint8)
         options["count_all"] = self.count_all
         run = Run(*_native.execute(self.isa, self.program.rows, *plan, *call.arguments(), **options))
@@ -642,11 +642,7 @@ def run_side_by_side(jobs: list[Job]) -> list[Run]:
 
 def together(jobs: int) -> int:
     """How many of so many jobs run at the same time, each on a thread of the team that then waits for them."""
-    threads = min(team_size(), jobs)
-    if threads > 1:
-        make_forks_safe()
-        threads = create_team(threads)
-    return threads
+    return create_team(min(team_size(), jobs))
 
 
 class OneBatch:
@@ -695,7 +691,6 @@ class OneBatch:
             made = self.native(x, 1)
             return made and made[0]
         contention, adaptive = self.executor._contention, not self.forced
-        make_forks_safe()
         threads = create_team(contention.team(threads) if adaptive else threads)
         began = time.perf_counter()
         made = self.native(x, threads)
