@@ -26,6 +26,12 @@ class PyDataset:
     max_queue_size : int, default 10
         How many batches may be made ahead.
 
+    Attributes
+    ----------
+    kept : tuple of str
+        Names of the attributes that change from epoch to epoch, such as an order of samples that `on_epoch_end`
+        shuffles. `fastnn.callbacks.BackupAndRestore` asks a data set with such hooks for them.
+
     Examples
     --------
     >>> import numpy as np
@@ -41,6 +47,8 @@ class PyDataset:
     >>> model.predict(Squares()).shape
     (12, 1)
     """
+
+    kept: tuple[str, ...] | None = None
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10):
         expected, fix = "an integer of at least 0", "pass a number"
@@ -68,18 +76,33 @@ class PyDataset:
             raise TypeError("this data set has no end")
         return number
 
+    def state(self) -> dict[str, Any]:
+        """What `BackupAndRestore` keeps of it: the attributes named in ``kept``."""
+        return {name: getattr(self, name) for name in self.kept or ()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be as it was when it gave `state`."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
     def on_epoch_begin(self) -> None:
         """Called before an epoch."""
 
     def on_epoch_end(self) -> None:
         """Called after an epoch."""
 
-    def _batches(self, shuffled: int | None) -> Iterator[Any]:
-        """All batches once, in order or in that of the n-th shuffling."""
+    def _changes(self) -> bool:
+        """Whether it has hooks that may change it, and does not say what they change."""
+        silent = self.kept is None and type(self).state is PyDataset.state
+        hooks = type(self).on_epoch_begin, type(self).on_epoch_end
+        return silent and hooks != (PyDataset.on_epoch_begin, PyDataset.on_epoch_end)
+
+    def _batches(self, shuffled: int | None, first: int = 0) -> Iterator[Any]:
+        """All batches from the first one on, in order or in that of the n-th shuffling."""
         number = self.num_batches
-        order: Any = itertools.count() if number is None else range(number)
+        order: Any = itertools.count(first) if number is None else range(first, number)
         if shuffled is not None and number is not None:
-            order = philox.permutation(number, config.seed(), shuffled).tolist()
+            order = philox.permutation(number, config.seed(), shuffled).tolist()[first:]
         if getattr(self, "workers", 1) <= 1:  # a subclass may have left out super().__init__()
             yield from map(self.__getitem__, order)
             return

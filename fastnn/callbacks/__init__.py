@@ -1,7 +1,8 @@
 """Callbacks: objects that training, evaluation and prediction tell about their progress."""
 
 from .base import Callback, CallbackList
-from .files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from .checkpoints import BackupAndRestore, ModelCheckpoint
+from .csv_logger import CSVLogger
 from .functions import LambdaCallback, LearningRateScheduler, SwapEMAWeights
 from .history import History
 from .monitors import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN

@@ -2,11 +2,44 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import NonFiniteError, check_integer, invalid, is_one_of, show
 
 Logs = dict[str, Any] | None
+
+
+@dataclass
+class Place:
+    """Where training is: before a batch of an epoch, both counted from 0, with the logs so far."""
+
+    epoch: int
+    batch: int = 0
+    logs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Training:
+    """A call of ``fit`` that is under way.
+
+    Attributes
+    ----------
+    model : Model
+    called : CallbackList
+    source, tested : ArraySource or StreamSource
+        Data to train on, and for validation; None without.
+    begin : Place
+    step : int
+        Iteration of the optimizer with which it began.
+    """
+
+    model: Any
+    called: "CallbackList"
+    source: Any
+    tested: Any
+    begin: Place
+    step: int
 
 
 class Callback:
@@ -23,7 +56,7 @@ class Callback:
     model : Model
         The model that runs.
     params : dict
-        Its settings: "epochs", "steps", "samples", "batch_size", "verbose", "mode".
+        Its settings: "epochs", "steps", "samples", "batch_size", "verbose", "mode", "on_nonfinite".
 
     Examples
     --------
@@ -47,7 +80,7 @@ class Callback:
         self.model = model
 
     def state(self) -> dict[str, Any]:
-        """What it remembers from epoch to epoch, for `BackupAndRestore`: numbers, strings, arrays, lists and dicts.
+        """What it remembers, for `BackupAndRestore`: numbers, strings, arrays, lists and dicts.
 
         By default the attributes whose names are in ``kept``.
         """
@@ -57,6 +90,16 @@ class Callback:
         """Remember again what `state` gave; after `on_train_begin`. By default it sets attributes."""
         for name, value in state.items():
             setattr(self, name, value)
+
+    def _resume(self, training: Training) -> Place | None:
+        """Where a training goes on that was interrupted, if this callback knows."""
+        return None
+
+    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
+        """Training is between two pieces of work, before a batch of an epoch."""
+
+    def _ended(self) -> None:
+        """Training has ended, and all callbacks have heard of it."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Called when ``fit`` begins."""
@@ -160,20 +203,23 @@ class CallbackList(Callback):
             if hasattr(callback, "progress"):
                 callback.progress(done_batches, logs)
 
-    def resume(self, source: Any, tested: Any, first: int) -> int:
-        """The epoch that training begins with: that of a backup if one of the callbacks has it."""
-        for callback in self.backups():
-            return int(callback.resume(source, tested, self.callbacks, first))
-        return first
+    def resume(self, training: Training) -> Place:
+        """Where training begins: where a backup was written if one of the callbacks has it."""
+        places = [callback._resume(training) for callback in self.callbacks]
+        return next((place for place in places if place is not None), training.begin)
 
-    def keep(self, source: Any, epoch: int) -> None:
-        """Let callbacks that have a method `keep` write where training is, before this epoch."""
-        for callback in self.backups():
-            callback.keep(source, self.callbacks, epoch)
+    def pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
+        """Tell callbacks which batch comes next: between pieces of work, not after each one.
 
-    def backups(self) -> list[Any]:
-        """Callbacks that write where training is, and go on there."""
-        return [callback for callback in self.callbacks if hasattr(type(callback), "keep")]
+        At the end of an epoch, after its hooks, that is the first batch of the next one.
+        """
+        for callback in self.callbacks:
+            callback._pause(epoch, batch, logs)
+
+    def ended(self) -> None:
+        """Tell callbacks that all of them know of the end of training."""
+        for callback in self.callbacks:
+            callback._ended()
 
     def ends_at(self, error: NonFiniteError) -> bool:
         """Whether one of the callbacks lets training end in order where it has diverged."""

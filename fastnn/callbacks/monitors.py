@@ -293,7 +293,8 @@ class TerminateOnNaN(Callback):
     """Ends training in order where a loss or gradient is not finite, instead of by `NonFiniteError`.
 
     The weights are those after the last finite step; the epoch is not in the history. With ``on_nonfinite="ignore"``,
-    training ends where the mean loss of the epoch so far is not finite, with the weights that it has then.
+    training ends after the first batch that makes the mean loss of the epoch not finite, with the weights that it has
+    then, and every batch is a call of its own; with "skip" nothing ends.
 
     Parameters
     ----------
@@ -322,13 +323,19 @@ class TerminateOnNaN(Callback):
         say(f"Step {error.step}: Invalid loss, terminating training")
         return True
 
-    def progress(self, done_batches: int, logs: Logs = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.__dict__.pop("on_train_batch_end", None)
+        if (self.params or {}).get("on_nonfinite") == "ignore":
+            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+
+    def _after_batch(self, batch: int, logs: Logs = None) -> None:
         """End training if the loss so far is not finite."""
         loss = (logs or {}).get("loss", 0.0)
-        if not np.isfinite(loss) and not self.model.stop_training:
-            if self.raise_error:
-                expected, fix = "a finite loss", "lower the learning rate, or scale the inputs"
-                error = invalid("loss", f"{loss} after {done_batches} batches", expected, fix, RuntimeError)
-                raise NonFiniteError(str(error), self.model.optimizer.iterations, None)
-            say(f"Batch {done_batches - 1}: Invalid loss, terminating training")
-            self.model.stop_training = True
+        if np.isfinite(loss):
+            return
+        if self.raise_error:
+            expected, fix = "a finite loss", "lower the learning rate, or scale the inputs"
+            error = invalid("loss", f"{loss} after {batch + 1} batches", expected, fix, RuntimeError)
+            raise NonFiniteError(str(error), self.model.optimizer.iterations, None)
+        say(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True

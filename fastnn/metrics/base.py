@@ -55,6 +55,7 @@ class Metric(Configurable):
     """
 
     target = VALUES
+    kept: tuple[str, ...] = ()  # attributes besides the variables that `state` gives
     in_c = False  # whether training sums its values in C
     at_end = False  # whether its result is asked for only at the end of an epoch
 
@@ -104,6 +105,23 @@ class Metric(Configurable):
         """Begin anew: give all variables their initial values."""
         for variable, value in self._variables:
             variable.assign(value)
+
+    def state(self) -> dict[str, Any]:
+        """What it has taken in so far, for `BackupAndRestore`: its variables and the attributes named in ``kept``."""
+        kept = {name: getattr(self, name) for name in self.kept}
+        return {"variables": [variable.numpy() for variable in self.variables], "kept": kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Have taken in what `state` told."""
+        for name, value in state["kept"].items():
+            setattr(self, name, value)
+        if len(self._variables) < len(state["variables"]):
+            self._add_variables()
+        for variable, value in zip(self.variables, state["variables"], strict=True):
+            variable.assign(value)
+
+    def _add_variables(self) -> None:
+        """Make the variables whose shapes only the first batch told, in an attribute of ``kept``."""
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of arrays."""

@@ -108,7 +108,7 @@ def counts_at(
 class Counts(Metric):
     """Base of the metrics that are made of `counts_at` thresholds, in variables named after the counts."""
 
-    kept: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+    counted: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
     thresholds: list[float]
 
     def __init__(self, thresholds: list[float], name: str | None, dtype: Any, top_k: Any = None, class_id: Any = None):
@@ -124,7 +124,7 @@ class Counts(Metric):
         self._make((len(thresholds),))
 
     def _make(self, shape: tuple[int, ...]) -> None:
-        for kind in self.kept:
+        for kind in self.counted:
             setattr(self, kind, self.add_variable(shape, name=kind))
 
     def _chosen(self, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +153,7 @@ class Counts(Metric):
     def _count(self, y_true: np.ndarray, y_pred: np.ndarray, weights: np.ndarray, by_label: bool = False) -> None:
         y_pred = np.clip(y_pred, 0, 1) if self._even else y_pred  # Keras' rule for a curve
         found = counts_at(y_true, y_pred, np.array(self.thresholds), weights, by_label)
-        for kind in self.kept:
+        for kind in self.counted:
             getattr(self, kind).assign_add(found[kind])
 
     def _values(self, *kinds: str) -> list[np.ndarray]:
@@ -172,7 +172,7 @@ class Decisions(Counts):
         super().__init__(check_thresholds(0.5 if thresholds is None else thresholds), name, dtype)
 
     def result(self) -> Any:
-        return self._each(self._values(*self.kept)[0])
+        return self._each(self._values(*self.counted)[0])
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"thresholds": self._given}
@@ -196,25 +196,25 @@ class TruePositives(Decisions):
     array([2., 1.])
     """
 
-    kept = ("true_positives",)
+    counted = ("true_positives",)
 
 
 class FalsePositives(Decisions):
     """Weighted number of predictions above the threshold whose target is 0; arguments as `TruePositives`."""
 
-    kept = ("false_positives",)
+    counted = ("false_positives",)
 
 
 class TrueNegatives(Decisions):
     """Weighted number of predictions not above the threshold whose target is 0; arguments as `TruePositives`."""
 
-    kept = ("true_negatives",)
+    counted = ("true_negatives",)
 
 
 class FalseNegatives(Decisions):
     """Weighted number of predictions not above the threshold whose target is 1; arguments as `TruePositives`."""
 
-    kept = ("false_negatives",)
+    counted = ("false_negatives",)
 
 
 class Precision(Counts):
@@ -239,7 +239,7 @@ class Precision(Counts):
     True
     """
 
-    kept: tuple[str, ...] = ("true_positives", "false_positives")
+    counted: tuple[str, ...] = ("true_positives", "false_positives")
 
     def __init__(
         self,
@@ -256,7 +256,7 @@ class Precision(Counts):
         super().__init__(made, name, dtype, top_k, class_id)
 
     def result(self) -> Any:
-        hits, misses = self._values(*self.kept)
+        hits, misses = self._values(*self.counted)
         return self._each(divided(hits, hits + misses))
 
     def get_config(self) -> dict[str, Any]:
@@ -273,7 +273,7 @@ class Recall(Precision):
     True
     """
 
-    kept = ("true_positives", "false_negatives")
+    counted = ("true_positives", "false_negatives")
 
 
 class AtLeast(Counts):
@@ -425,6 +425,8 @@ class AUC(Counts):
     0.75
     """
 
+    kept = ("_labels",)
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -468,6 +470,9 @@ class AUC(Counts):
         self._labels: int | None = None
         super().__init__([-EPSILON, *inner, 1 + EPSILON], name, dtype)
 
+    def _add_variables(self) -> None:
+        self._make((self.num_thresholds,))
+
     def _make(self, shape: tuple[int, ...]) -> None:
         if self.multi_label and self._labels is None:
             self._labels = self.num_labels
@@ -487,7 +492,7 @@ class AUC(Counts):
             weights = weights if self.multi_label else weights * self.label_weights
         if self.multi_label and self._labels is None:
             self._labels = y_pred.shape[1]
-            self._make((self.num_thresholds,))
+            self._add_variables()
         if self.from_logits:
             with np.errstate(over="ignore"):
                 y_pred = 1 / (1 + np.exp(-y_pred))

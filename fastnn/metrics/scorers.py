@@ -62,6 +62,7 @@ class Scorer(Metric):
     """
 
     at_end = True
+    kept = ("_kept",)
 
     def __init__(self, scorer: str, name: str | None = None, dtype: str | None = None):
         try:

@@ -42,6 +42,8 @@ class FBetaScore(Metric):
     0.6667
     """
 
+    kept = ("_width",)
+
     def __init__(
         self,
         average: str | None = None,
@@ -60,17 +62,20 @@ class FBetaScore(Metric):
             raise invalid("threshold", threshold, "a number greater than 0, up to 1", "pass for example 0.5")
         self._width: int | None = None
 
+    def _add_variables(self) -> None:
+        shape = () if self.average == "micro" else (self._width or 0,)
+        self.true_positives = self.add_variable(shape, name="true_positives")
+        self.false_positives = self.add_variable(shape, name="false_positives")
+        self.false_negatives = self.add_variable(shape, name="false_negatives")
+        self.intermediate_weights = self.add_variable(shape, name="intermediate_weights")
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = same_shape(y_true, y_pred)
         check_matrix(y_true, y_pred, self._width)
         weights = spread(1.0 if sample_weight is None else sample_weight, y_pred.shape)
         if self._width is None:
             self._width = y_pred.shape[1]
-            shape = () if self.average == "micro" else (self._width,)
-            self.true_positives = self.add_variable(shape, name="true_positives")
-            self.false_positives = self.add_variable(shape, name="false_positives")
-            self.false_negatives = self.add_variable(shape, name="false_negatives")
-            self.intermediate_weights = self.add_variable(shape, name="intermediate_weights")
+            self._add_variables()
         if self.threshold is None:
             positive = (y_pred == y_pred.max(axis=-1, keepdims=True, initial=-np.inf)) & (np.abs(y_pred) > 1e-9)
         else:
@@ -161,6 +166,8 @@ class R2Score(Metric):
     0.571429
     """
 
+    kept = ("_width",)
+
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",
@@ -178,16 +185,20 @@ class R2Score(Metric):
         self.num_samples = self.add_variable((), name="num_samples")
         self._width: int | None = None
 
+    def _add_variables(self) -> None:
+        shape = (self._width or 0,)
+        self.squared_sum = self.add_variable(shape, name="squared_sum")
+        self.sum = self.add_variable(shape, name="sum")
+        self.total_mse = self.add_variable(shape, name="residual")
+        self.count = self.add_variable(shape, name="count")
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_true, y_pred = same_shape(y_true, y_pred)
         check_matrix(y_true, y_pred, self._width)
         weights = spread(1.0 if sample_weight is None else sample_weight, y_pred.shape)
         if self._width is None:
             self._width = y_pred.shape[1]
-            self.squared_sum = self.add_variable((self._width,), name="squared_sum")
-            self.sum = self.add_variable((self._width,), name="sum")
-            self.total_mse = self.add_variable((self._width,), name="residual")
-            self.count = self.add_variable((self._width,), name="count")
+            self._add_variables()
         y_true = y_true.astype(np.float64)
         self.sum.assign_add((y_true * weights).sum(axis=0))
         self.squared_sum.assign_add((y_true**2 * weights).sum(axis=0))

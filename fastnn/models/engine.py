@@ -85,6 +85,18 @@ class Engine(Layer):
         for metric in self._metrics():
             metric.reset_state()
 
+    def _running(self) -> dict[str, Any]:
+        """The running values of loss and metrics."""
+        found = [metric.state() for metric in self._metrics()]
+        return {"total": self._loss_total, "rows": self._loss_rows, "parts": self._loss_parts, "metrics": found}
+
+    def _go_on(self, running: dict[str, Any]) -> None:
+        """Go on with the running values that `_running` gave."""
+        self._loss_total, self._loss_rows = running["total"], running["rows"]
+        self._loss_parts = running["parts"]
+        for metric, state in zip(self._metrics(), running["metrics"], strict=True):
+            metric.restore(state)
+
     def _metrics(self) -> list[Metric]:
         return self._objective.metrics if self._objective else []
 
@@ -309,18 +321,25 @@ class Engine(Layer):
         called: CallbackList | None,
         mode: str,
         on_nonfinite: str = "raise",
+        first: int = 0,
     ) -> Iterator[tuple[int, dict[str, float]]]:
-        """Run one epoch; after each chunk yields the number of batches done and the running logs."""
+        """Run one epoch; after each chunk yields the number of batches done and the running logs.
+
+        From a `first` batch on it goes on with the running values that there are.
+        """
         if not self.run_eagerly:
             self._executor(mode, source.rows, source.arrays, on_nonfinite != "ignore")  # an error changes nothing
-        self.reset_metrics()
+        if not first:
+            self.reset_metrics()
         hook = "train" if mode == TRAIN else "test"
         batch_hooks = called is not None and called.overrides((f"on_{hook}_batch_begin", f"on_{hook}_batch_end"))
         optimizer, objective = self.optimizer, self._objective
         assert objective is not None
         rows, arrays, kind = 0, None, ""
-        logs: dict[str, Any] = {}
-        for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks)), mode, optimizer):
+        finished, logs = first, self._logs() if first else {}
+        if first:
+            yield first, logs
+        for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks), first), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
             if source.rows > rows or chunk.arrays is not arrays or turn != kind or self.run_eagerly:
@@ -356,9 +375,10 @@ class Engine(Layer):
             logs = self._logs()
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_end")(chunk.last, logs)
-            yield chunk.batch + len(counts), logs
+            finished = chunk.batch + len(counts)
+            yield finished, logs
         if any(metric.at_end for metric in objective.metrics) and objective is self._objective and logs:
-            yield chunk.batch + len(counts), self._logs(final=True)
+            yield finished, self._logs(final=True)
 
     def _at_once(self, batch_hooks: bool) -> int | None:
         """Batches that run at once; None for as many as take some time together."""

@@ -37,13 +37,15 @@ class Fixed(Pace):
         pass
 
 
-def chunks(samples: int, batch_size: int, pace: Pace) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Cut the batches of an epoch into chunks.
+def chunks(
+    samples: int, batch_size: int, pace: Pace, first: int = 0
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """Cut the batches of an epoch, from the first one on, into chunks.
 
     Yields first and last row of the chunk, and per batch the start within it and the row count.
     The pace adapts to the time the caller took for the chunks before; results do not depend on it.
     """
-    batches, first = -(-samples // batch_size), 0
+    batches = -(-samples // batch_size)
     while first < batches:
         size = min(pace.batches, batches - first)
         starts = np.arange(size, dtype=np.int64) * batch_size

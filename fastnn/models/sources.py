@@ -94,6 +94,7 @@ class ArraySource:
         self.all, self.steps = -(-samples // batch_size), steps
         self.batches = steps or self.all
         self._passes = self._done = 0
+        self._began = [0, 0]  # the present epoch
         self._pace = loop.Pace()  # of one epoch to the next
         self._memory: np.ndarray | None = None  # of an order; new memory would take as long as sorting
 
@@ -101,18 +102,32 @@ class ArraySource:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
-    def position(self, argument: str = "x") -> list[int]:
-        """Where the next epoch begins."""
-        return [self._passes, self._done]
+    def position(self, argument: str = "x", within: bool = False) -> list[int]:
+        """Where the next epoch begins, or the one began within which training is."""
+        return self._began if within else [self._passes, self._done]
 
-    def resume(self, position: list[int]) -> None:
+    def resume(self, position: list[int], first: int = 0) -> None:
         """Begin where `position` was."""
         self._passes, self._done = position
 
-    def epoch(self, number: int, at_once: int | None = None) -> Iterator[Chunk]:
-        """The batches of an epoch, so many at once, by default as many as take some time together."""
+    @property
+    def kind(self) -> str:
+        """What tells the data from others."""
+        steps = f", {self.steps} in an epoch" if self.steps else ""
+        return f"arrays of {self.samples} samples in batches of {self.batch_size}{steps}"
+
+    def state(self) -> dict[str, Any]:
+        """What the data remember from epoch to epoch."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember it again."""
+
+    def epoch(self, number: int, at_once: int | None = None, first: int = 0) -> Iterator[Chunk]:
+        """The batches of an epoch from the first one on, so many at once, by default as many as take some time."""
         if self.steps is None:
             self._passes, self._done = number, 0
+        self._began = [self._passes, self._done]
         order = self._order()
         begin, size = self._done, self.batch_size
         end = min(begin + self.batches, self.all)
@@ -121,7 +136,7 @@ class ArraySource:
             self._passes, self._done = self._passes + 1, 0
         samples = min(end * size, self.samples) - begin * size
         order, pace = order[begin * size :], self._pace if at_once is None else loop.Fixed(at_once)
-        for low, _, starts, counts in loop.chunks(samples, size, pace):
+        for low, _, starts, counts in loop.chunks(samples, size, pace, first):
             yield Chunk(self.arrays, order[low:], starts, counts, low // size)
         if end - begin < self.batches:
             warn_of_end()
@@ -167,11 +182,12 @@ class StreamSource:
         self._first.append(self._next(self._begin()))
         self.arrays, self.rows = self._first[0]
 
-    def _begin(self) -> Iterator[Any]:
+    def _begin(self, first: int = 0) -> Iterator[Any]:
+        """What is left of the present pass, or a new one from its first batch on."""
         if self._rest is None:
             if isinstance(self.stream, PyDataset):
                 self.stream.on_epoch_begin()
-                self._rest = self.stream._batches(self._passes if self.shuffle else None)
+                self._rest = self.stream._batches(self._passes if self.shuffle else None, first)
             else:
                 self._rest = iter(self.stream)
             self._passes += 1
@@ -188,31 +204,53 @@ class StreamSource:
                 raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
             raise
 
-    def position(self, argument: str = "x") -> list[int]:
-        """Which pass the next epoch begins with; refused where it begins within one, or nobody knows where."""
+    def position(self, argument: str = "x", within: bool = False) -> list[int]:
+        """Which pass the next epoch begins with, or the one began within which training is, and how many batches of
+        it are made already; refused where an epoch begins within a pass, or nobody knows where.
+        """
         if not isinstance(self.stream, PyDataset):
-            expected = "arrays or a PyDataset, which can begin with any epoch"
+            expected = "arrays or a PyDataset, which can begin anywhere"
             fix = "pass one of them, or leave BackupAndRestore out"
             raise invalid(argument, f"{show(self.stream)}, which cannot", expected, fix)
+        if self.stream._changes():
+            expected = "with its on_epoch_begin() or on_epoch_end(), one that says what they change"
+            fix = "set its attribute kept to their names, or to () if they change nothing"
+            raise invalid(argument, f"{show(self.stream)}, which does not", expected, fix)
         if self.steps is not None and self.steps != length_of(self.stream):
             expected, fix = "all batches of the PyDataset in each epoch", "leave it out"
             raise invalid("steps_per_epoch", show(self.steps), f"{expected} with BackupAndRestore", fix)
-        return [self._passes - (self._rest is not None)]
+        return [self._passes - (self._rest is not None), len(self._first)]
 
-    def resume(self, position: list[int]) -> None:
-        """Begin with the pass that `position` told."""
-        [self._passes] = position
-        self._first.clear()
-        self._rest = None
+    def resume(self, position: list[int], first: int = 0) -> None:
+        """Begin with the pass that `position` told, at its first batch or within it."""
+        passes, made = position
+        if not made:  # else the batch that this source has made meanwhile is the first one
+            self._first.clear()
+            self._passes, self._rest = passes, None
+        if first:
+            self._begin(first)
+
+    @property
+    def kind(self) -> str:
+        """What tells the data from others."""
+        return type(self.stream).__name__
+
+    def state(self) -> dict[str, Any]:
+        """What the data remember from epoch to epoch."""
+        return dict(self.stream.state())
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember it again."""
+        self.stream.restore(state)
 
     def reset(self) -> None:
         """Begin at the first batch, if the stream can."""
         if not self._first:
             self._rest = None
 
-    def epoch(self, number: int, at_once: int | None = None) -> Iterator[Chunk]:
-        """The batches of an epoch, so many at once, by default as many as take some time together."""
-        rest, done, ended = self._begin(), 0, False
+    def epoch(self, number: int, at_once: int | None = None, first: int = 0) -> Iterator[Chunk]:
+        """The batches of an epoch from the first one on, so many at once, by default as many as take some time."""
+        rest, done, ended = self._begin(), first, False
         pace = self._pace if at_once is None else loop.Fixed(at_once)
         while not ended and (self.steps is None or done < self.steps):
             parts: list[tuple[dict[str, np.ndarray], int]] = []

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import config, losses, optimizers, tree
 from ..callbacks import CallbackList, History, ProgbarLogger
+from ..callbacks.base import Place, Training
 from ..errors import NonFiniteError, check_flag, invalid, is_one_of, not_provided, show, unknown
 from ..execute import NativeExecutor, OneBatch, switches
 from ..layers.base import Structure
@@ -219,19 +220,24 @@ class Trainer(Engine):
                 batch_size=source.batch_size,
                 verbose=verbose,
                 mode="fit",
+                on_nonfinite=on_nonfinite,
             )
             self.stop_training, self.history = False, history
             called.on_train_begin()
-            logs: dict[str, float] = {}
-            first = called.resume(source, tested, initial_epoch)
-            for epoch in range(first, first if self.stop_training else epochs):
-                called.on_epoch_begin(epoch)
+            step = self.optimizer.iterations
+            place = called.resume(Training(self, called, source, tested, Place(initial_epoch), step))
+            logs, first = place.logs, place.batch
+            for epoch in range(place.epoch, place.epoch if self.stop_training else epochs):
+                if not first:
+                    called.on_epoch_begin(epoch)
                 logs = {}
                 try:
-                    for done, logs in self._run(source, epoch, called, TRAIN, on_nonfinite):
+                    for done, logs in self._run(source, epoch, called, TRAIN, on_nonfinite, first):
                         called.progress(done, logs)
                         if self.stop_training:
                             break
+                        if source.batches is None or done < source.batches:
+                            called.pause(epoch, done, logs)
                 except NonFiniteError as error:
                     if not called.ends_at(error):
                         raise
@@ -242,11 +248,13 @@ class Trainer(Engine):
                     scores = self._evaluate(tested, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
-                called.keep(source, epoch + 1)
+                called.pause(epoch + 1, 0, logs)
                 if self.stop_training:
                     break
+                first = 0
             self.optimizer.finalize_variable_values(self.trainable_variables)
             called.on_train_end(logs)
+            called.ended()
             self._print_timings(TRAIN)
         return history
 

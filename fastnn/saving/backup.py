@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import config, optimizers
-from ..callbacks.base import Callback
-from ..errors import show
+from ..callbacks.base import Place, Training
+from ..errors import invalid, show
+from ..metrics import Metric
 from ..models import Model
 from . import container
 from .container import Reader, wrong
@@ -23,41 +24,50 @@ from .state import (
     weights_of,
 )
 
-CALLBACKS = "callbacks"  # first part of the names of their arrays
+STATE = "state"  # first part of the names of arrays that callbacks, data and metrics keep
 
 
-def write_backup(
-    path: str | os.PathLike[str], model: Model, epoch: int, source: list[int], callbacks: list[Callback]
-) -> None:
-    """Write all that training goes on with at the beginning of an epoch.
+def check_resumable(training: Training, within: bool) -> None:
+    """Refuse data, and within an epoch metrics, that cannot go on where they were."""
+    training.source.position()
+    if training.tested is not None:
+        training.tested.position("validation_data")
+    for metric in training.model._metrics() if within else ():
+        own = type(metric).reset_state is not Metric.reset_state
+        if own and not metric.kept and type(metric).state is Metric.state:
+            expected = "one that names what its reset_state() resets, to go on within an epoch"
+            fix = "set its attribute kept to the names of these attributes, or save after each epoch"
+            raise invalid(f"metric {metric.name!r}", f"{type(metric).__name__} without kept", expected, fix)
 
-    Parameters
-    ----------
-    path : path
-    model : Model
-        Compiled and built.
-    epoch : int
-        That comes next, counted from 0.
-    source : list of int
-        Where the data are.
-    callbacks : list of Callback
-        Those of the run, in their order.
-    """
+
+def write_backup(path: str | os.PathLike[str], training: Training, place: Place) -> None:
+    """Write all that a training goes on with."""
+    model, within = training.model, place.batch > 0
     arrays = weights_of(model) | optimizer_arrays(model)
     rate = model.optimizer._learning_rate
-    states = [packed(callback.state(), arrays, f"{CALLBACKS}/{i}") for i, callback in enumerate(callbacks)]
+    remembered = {
+        "callbacks": [callback.state() for callback in training.called.callbacks],
+        "data": [source.state() for source in sources_of(training)],
+        "logs": place.logs,
+        "running": model._running() if within else None,
+    }
     description = {
         "model": None,
         "backup": {
-            "epoch": epoch,
+            "epoch": place.epoch,
+            "batch": place.batch,
+            "began": training.step,
             "stopped": model.stop_training,
             "seed": config.seed(),
             "streams": streams_of(model),
-            "source": source,
+            "positions": [source.position(within=within) for source in sources_of(training)],
             "optimizer": like(model),
             "learning_rate": None if callable(rate) else rate,
             "random": random_state(),
-            "callbacks": [[type(callback).__name__, state] for callback, state in zip(callbacks, states, strict=True)],
+            "callbacks": kinds(training.called.callbacks),
+            "data": [source.kind for source in sources_of(training)],
+            "metrics": kinds(model._metrics()),
+            "state": packed(remembered, arrays, STATE),
         },
         "optimizer": optimizer_config(model),
     }
@@ -83,50 +93,80 @@ def open_backup(path: str | os.PathLike[str]) -> Reader:
     return file
 
 
-def restore_backup(file: Reader, model: Model, callbacks: list[Callback], source: Any) -> int:
-    """Give model, optimizer, callbacks and data what they had; the epoch that comes next.
+def restore_backup(file: Reader, training: Training) -> Place:
+    """Give model, optimizer, callbacks and data what they had; where training goes on.
 
     Raises
     ------
     FormatError
-        The file is of a training with other layers, callbacks, data, optimizer or seed; nothing has changed.
+        The file is of a training with other layers, callbacks, data, optimizer or seed, or of one that began elsewhere;
+        nothing has changed.
     """
+    model, called, sources = training.model, training.called, sources_of(training)
     with file:
         path, found = file.path, file.description["backup"]
         weights = matching_weights(file, model)
-        seeds = "call set_random_seed() before making the model, or remove the backup"
-        kinds = [[type(callback).__name__, sorted(callback.state())] for callback in callbacks]
+        alike, seeds = "train as before, or remove the backup", "call set_random_seed() before making the model"
         with described_by(path, "backup"):
-            states = [unpacked(state, file) for _, state in found["callbacks"]]
-            if not all(isinstance(state, dict) for state in states):
-                raise wrong(path, "callbacks", show(states), "what their state() gave")
-            then = [[name, sorted(state)] for (name, _), state in zip(found["callbacks"], states, strict=True)]
-            for name, before, now, fix in (
-                ("seed", found["seed"], config.seed(), seeds),
-                ("streams", found["streams"], streams_of(model), seeds),
-                ("callbacks", then, kinds, "train as before, or remove the backup"),
-                ("optimizer", found["optimizer"], plain(like(model)), "train as before, or remove the backup"),
-                ("data", len(found["source"]), len(source.position()), "train as before, or remove the backup"),
+            for name, now, fix in (
+                ("seed", config.seed(), f"{seeds}, or remove the backup"),
+                ("streams", streams_of(model), f"{seeds}, or remove the backup"),
+                ("callbacks", kinds(called.callbacks), alike),
+                ("data", [source.kind for source in sources], alike),
+                ("metrics", kinds(model._metrics()), alike),
+                ("optimizer", like(model), alike),
             ):
-                if before != now:
-                    raise wrong(path, name, show(before), show(now), fix)
-            epoch, rate, stopped = found["epoch"], found["learning_rate"], found["stopped"]
-            if not all(type(n) is int and n >= 0 for n in (epoch, *found["source"])) or type(stopped) is not bool:
-                received = show([epoch, found["source"], stopped])
+                if found[name] != plain(now):
+                    raise wrong(path, name, show(found[name]), show(now), fix)
+            if found["began"] > training.step:
+                received, expected = f"{found['began']}", f"at most {training.step}, the present one"
+                fix = "use a folder for each call of fit, or remove the backup"
+                raise wrong(path, "step with which it began", received, expected, fix)
+            place, positions = Place(found["epoch"], found["batch"]), found["positions"]
+            rate, stopped = found["learning_rate"], found["stopped"]
+            numbers = [place.epoch, place.batch, *(n for position in positions for n in position)]
+            lengths = [len(position) for position in positions] == [len(source.position()) for source in sources]
+            if not lengths or not all(type(n) is int and n >= 0 for n in numbers) or type(stopped) is not bool:
+                received = show([place.epoch, place.batch, positions, stopped])
                 raise wrong(path, "position", received, "numbers of at least 0, and true or false")
             if rate is not None and type(rate) not in (int, float):
                 raise wrong(path, "learning_rate", show(rate), "a number")
+            state = unpacked(found["state"], file)
+            place.logs = dict(state["logs"])
+            names = [part.state().keys() for part in (*called.callbacks, *sources)]
+            if [each.keys() for each in (*state["callbacks"], *state["data"])] != names:
+                raise wrong(path, "state", show(state), "what the callbacks and data remember")
             restore_random(found["random"])
-            restore_optimizer(file, model, file.description.get("optimizer"))
+            restore_optimizer(file, model, file.description["optimizer"])
         for name, variable in weights:
             file.read_into(name, variable.value)
+        if place.batch:  # what this hook did then is in the file: it is done again for what is not
+            called.on_epoch_begin(place.epoch)
+        for source, position, remembered in zip(sources, positions, state["data"], strict=True):
+            source.resume(position, place.batch if source is training.source else 0)
+            source.restore(remembered)
+        if place.batch:
+            model._go_on(state["running"])
+            restore_optimizer(file, model, file.description["optimizer"])
+            for name, variable in weights:
+                file.read_into(name, variable.value)
         if rate is not None:
             model.optimizer.learning_rate = rate
-        for callback, state in zip(callbacks, states, strict=True):
-            callback.restore(state)
-        model.stop_training = stopped
-        source.resume(found["source"])
-        return int(epoch)
+        for callback, remembered in zip(called.callbacks, state["callbacks"], strict=True):
+            callback.restore(remembered)
+        restore_random(found["random"])
+        model.stop_training, training.step = stopped, found["began"]
+        return place
+
+
+def sources_of(training: Training) -> list[Any]:
+    """Where data come from: those to train on, and those for validation."""
+    return [source for source in (training.source, training.tested) if source is not None]
+
+
+def kinds(parts: list[Any]) -> list[str]:
+    """The names of classes."""
+    return [type(part).__name__ for part in parts]
 
 
 def like(model: Model) -> Any:
@@ -152,18 +192,24 @@ def restore_random(state: Any) -> None:
 
 
 def packed(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
-    """A state with its arrays moved to others, as JSON can express it; floats that are no numbers by name."""
+    """A state as JSON can express it, with its arrays moved to others; `unpacked` gives the same types again."""
     if isinstance(value, np.ndarray):
-        known = str(value.dtype) in container.DTYPES
-        arrays[name] = value if known else value.astype(np.float64)
-        return {"array": name}
+        if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:
+            fix = "leave it out, or keep numbers of up to 64 bits"
+            raise invalid(f"state, {name}", f"an array of {value.dtype}", "one of numbers", fix)
+        exact = np.float64 if value.dtype.kind == "f" else np.int64  # uint64 wraps, and back
+        arrays[name] = value if str(value.dtype) in container.DTYPES else value.astype(exact)
+        return {"array": name, "dtype": str(value.dtype)}
+    if isinstance(value, np.generic):
+        return {"number": packed(value.item(), arrays, name), "dtype": str(value.dtype)}
     if isinstance(value, dict):
         return {"dict": [[key, packed(part, arrays, f"{name}/{i}")] for i, (key, part) in enumerate(value.items())]}
     if isinstance(value, (list, tuple)):
-        return [packed(part, arrays, f"{name}/{i}") for i, part in enumerate(value)]
-    if isinstance(value, (float, np.floating)) and not np.isfinite(value):
-        return {"float": repr(float(value))}
-    return value.item() if isinstance(value, np.generic) else value
+        parts = [packed(part, arrays, f"{name}/{i}") for i, part in enumerate(value)]
+        return parts if isinstance(value, list) else {"tuple": parts}
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"float": repr(value)}
+    return value
 
 
 def unpacked(value: Any, file: Reader) -> Any:
@@ -176,7 +222,19 @@ def unpacked(value: Any, file: Reader) -> Any:
         dtype, shape, _ = file.table[value["array"]]
         array = np.empty(shape, dtype)
         file.read_into(value["array"], array)
-        return array
+        return array.astype(number_type(value["dtype"]), copy=False)
+    if "number" in value:
+        return number_type(value["dtype"]).type(unpacked(value["number"], file))
     if "float" in value:
         return float(value["float"])
+    if "tuple" in value:
+        return tuple(unpacked(part, file) for part in value["tuple"])
     return {key: unpacked(part, file) for key, part in value["dict"]}
+
+
+def number_type(name: Any) -> np.dtype[Any]:
+    """The type of numbers with a name."""
+    dtype = np.dtype(name)
+    if dtype.kind not in "biuf":
+        raise invalid("dtype", show(name), "a type of numbers", "use an undamaged file")
+    return dtype

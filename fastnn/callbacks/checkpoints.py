@@ -1,28 +1,71 @@
-"""Callbacks that write files: models, where training is, and logs."""
+"""Callbacks that write models, and where training is."""
 
-import csv
 import os
 import re
+import time
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import check_flag, check_number, invalid, is_one_of, not_provided, show
-from .base import Callback, Logs, check_verbose
+from .base import Callback, Logs, Place, Training, check_verbose
 from .monitors import Monitor
 from .progress import say
 
 
+class Frequency:
+    """How often a file is written: after each epoch, so many batches, or so much time.
+
+    Parameters
+    ----------
+    save_freq : "epoch", int or timedelta
+
+    Attributes
+    ----------
+    done : int
+        Batches of the epoch when `due` was called.
+    """
+
+    def __init__(self, save_freq: Any):
+        whole = type(save_freq) is int and save_freq > 0
+        timed = isinstance(save_freq, timedelta) and save_freq > timedelta(0)
+        if not whole and not timed and not is_one_of(save_freq, ("epoch",)):
+            expected, fix = "'epoch', a number of batches, or a timedelta", "pass for example timedelta(minutes=10)"
+            raise invalid("save_freq", show(save_freq), expected, fix)
+        self.batches: int | None = save_freq if whole else None
+        self.seconds: float | None = save_freq.total_seconds() if timed else None
+        self.begin()
+
+    def begin(self, batch: int = 0) -> None:
+        """Count from now on, where so many batches of an epoch are done."""
+        self._seen, self._since, self._last = batch, 0, time.monotonic()
+
+    def due(self, batch: int, steps: int | None) -> bool:
+        """Whether it is time for a file, where so many batches of an epoch are done; 0 at its end, of `steps`."""
+        self.done = batch or steps or self._seen
+        self._since += max(0, self.done - self._seen)
+        self._seen = batch
+        if self.batches is not None:
+            due = self._since >= self.batches
+        elif self.seconds is not None:
+            due = time.monotonic() - self._last >= self.seconds
+        else:
+            due = batch == 0
+        if due:
+            self.begin(batch)
+        return due
+
+
 class ModelCheckpoint(Monitor):
-    """Writes the model to a file, after each epoch or so many batches, or where it is better than before.
+    """Writes the model to a file, after each epoch, so many batches or so much time, or where it is better than before.
 
     Parameters
     ----------
     filepath : path
         Such as ``"model.safetensors"``, which each file replaces, or ``"{epoch:02d}-{val_loss:.2f}.safetensors"``, with
-        the number of the epoch, counted from 1 (``{batch}`` too), and entries of the logs. Folders are made.
+        the number of the epoch, counted from 1 (``{batch}`` too, unless `save_freq` is "epoch"), and entries of the
+        logs. Folders are made.
     monitor : str, default "val_loss"
         Entry of the logs, for `save_best_only`. Where it is missing, a warning names those there are.
     verbose : int, default 0
@@ -33,8 +76,9 @@ class ModelCheckpoint(Monitor):
         `save_weights` instead of `save`.
     mode : {"auto", "min", "max"}
         Whether less or more is better; "auto" goes by the name.
-    save_freq : "epoch" or int, default "epoch"
-        After each epoch, or after so many batches, counted over all epochs. Every batch is then a call of its own.
+    save_freq : "epoch", int or datetime.timedelta, default "epoch"
+        After each epoch; after so many batches, counted over all epochs, each of which is then a call of its own; or
+        whenever so much time has passed, between two batches or at the end of an epoch.
     initial_value_threshold : float, optional
         The best value before training.
 
@@ -57,7 +101,7 @@ class ModelCheckpoint(Monitor):
     ['1.safetensors', '2.safetensors']
     """
 
-    kept = (*Monitor.kept, "_batches")
+    kept = (*Monitor.kept, "_batches", "_seen")
 
     def __init__(
         self,
@@ -67,7 +111,7 @@ class ModelCheckpoint(Monitor):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        save_freq: str | int = "epoch",
+        save_freq: str | int | timedelta = "epoch",
         initial_value_threshold: float | None = None,
     ):
         self.save_best_only = check_flag("save_best_only", save_best_only)
@@ -79,21 +123,19 @@ class ModelCheckpoint(Monitor):
             check_verbose(verbose),
             check_flag("save_weights_only", save_weights_only),
         )
-        every = type(save_freq) is int and save_freq > 0
-        if not every and not is_one_of(save_freq, ("epoch",)):
-            raise invalid("save_freq", show(save_freq), "'epoch' or a number of batches", "pass one of them")
-        self.save_freq = save_freq
+        self.save_freq, self._frequency = save_freq, Frequency(save_freq)
         if initial_value_threshold is not None:
             expected, fix = "a finite number or None", "pass the value to be better than"
             check_number("initial_value_threshold", initial_value_threshold, -1.7e308, expected, fix)
         self.initial_value_threshold = initial_value_threshold
         self.best = initial_value_threshold
         self._batches = self._epoch = self._seen = 0
-        if every:
+        if self._frequency.batches:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._warned = False  # what is best, and how many batches there were, stays from one training to the next
+        self._frequency.begin()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._seen = epoch, 0
@@ -102,10 +144,16 @@ class ModelCheckpoint(Monitor):
         if self.save_freq == "epoch":
             self._save(epoch, None, logs)
 
+    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
+        """Write the model if it is time to, before a batch of an epoch."""
+        if self._frequency.seconds and self._frequency.due(batch, (self.params or {}).get("steps")):
+            self._save(epoch if batch else epoch - 1, self._frequency.done - 1, logs)
+
     def _after_batch(self, batch: int, logs: Logs = None) -> None:
         taken, self._seen = batch + 1 - self._seen, batch + 1  # several with steps_per_execution
         before, self._batches = self._batches, self._batches + taken
-        if self._batches // int(self.save_freq) > before // int(self.save_freq):
+        every = self._frequency.batches
+        if every and self._batches // every > before // every:
             self._save(self._epoch, batch, logs)
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
@@ -136,17 +184,21 @@ class ModelCheckpoint(Monitor):
 class BackupAndRestore(Callback):
     """Goes on where a training was killed, and ends with the bits of one that was not.
 
-    After each epoch a file in `backup_dir` has all that training goes on with: weights, state of the optimizer, epoch,
-    history and what callbacks remember (`Callback.state`). When ``fit`` of the same program begins again, it takes the
-    newest whole file and begins with the epoch after it. Two files are kept; one that is damaged is skipped with a
+    A file in `backup_dir` has all that training goes on with: weights, state of the optimizer, epoch and batch,
+    history, running metrics, and what callbacks remember (`Callback.state`). When ``fit`` of the same program begins
+    again, it takes the newest whole file and begins there. Two files are kept; one that is damaged is skipped with a
     warning. The first one is written before the first epoch, so that missing space shows at once.
+
+    Within an epoch, the hooks `on_train_begin` and `on_epoch_begin` of callbacks run again before they get their state.
 
     Parameters
     ----------
     backup_dir : path
-        Folder, made if it is not there. One for each training.
-    save_freq : "epoch"
-        Counts of batches are not provided yet.
+        Folder, made if it is not there. One for each training: each call of ``fit``.
+    save_freq : "epoch", int or datetime.timedelta, default "epoch"
+        A file after each epoch; or between two batches, as soon as so many were done, or so much time has passed,
+        since the last one. Batches need no calls of their own, unlike those of `ModelCheckpoint`: a few more may be
+        done.
     double_checkpoint : False
         Two files are kept in any case.
     delete_checkpoint : bool, default True
@@ -156,7 +208,8 @@ class BackupAndRestore(Callback):
     ------
     ValueError
         The data are a generator, which cannot begin in the middle; pass arrays, or a `fastnn.utils.PyDataset` whose
-        batches depend on their numbers alone.
+        batches depend on their numbers, on the global random numbers of NumPy and Python, and on attributes named in
+        its ``kept``. Or a metric of one's own has attributes that it does not name in its ``kept``.
     FormatError
         The newest whole file is of another training.
     OSError
@@ -174,140 +227,70 @@ class BackupAndRestore(Callback):
     [0, 1]
     """
 
+    _training: Training | None = None  # that is under way
+
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
-        save_freq: str | int = "epoch",
+        save_freq: str | int | timedelta = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ):
         if not isinstance(backup_dir, (str, os.PathLike)) or not os.fspath(backup_dir):
             raise invalid("backup_dir", show(backup_dir), "a path", "pass for example 'backup'", TypeError)
-        not_provided("epoch", save_freq=save_freq)
         not_provided(False, double_checkpoint=double_checkpoint)
-        self.backup_dir = Path(backup_dir)
+        self.backup_dir, self.save_freq, self._frequency = Path(backup_dir), save_freq, Frequency(save_freq)
         self.delete_checkpoint = check_flag("delete_checkpoint", delete_checkpoint)
 
-    def _files(self) -> list[tuple[int, Path]]:
-        """Epochs and paths of the files, the newest first."""
+    def _files(self) -> list[Path]:
+        """The files, the newest first."""
         found = []
         for path in self.backup_dir.glob("epoch-*.safetensors"):
-            number = re.fullmatch(r"epoch-(\d+)\.safetensors", path.name)
+            number = re.fullmatch(r"epoch-(\d+)(?:-batch-(\d+))?\.safetensors", path.name)
             if number:
-                found.append((int(number[1]), path))
-        return sorted(found, reverse=True)
+                found.append((int(number[1]), int(number[2] or 0), path))
+        return [path for *_, path in sorted(found, reverse=True)]
 
-    def resume(self, source: Any, tested: Any, callbacks: list[Callback], first: int) -> int:
-        """The epoch to begin with: that of the newest whole file, or `first`."""
+    def _resume(self, training: Training) -> Place:
+        """Where to begin: where the newest whole file was written, or where the training begins."""
         from ..saving import FormatError
-        from ..saving.backup import open_backup, restore_backup
+        from ..saving.backup import check_resumable, open_backup, restore_backup
 
-        source.position()  # refuses data that cannot begin in the middle
-        if tested is not None:
-            tested.position("validation_data")
+        check_resumable(training, within=self.save_freq != "epoch")
+        self._training = training
         for left in self.backup_dir.glob(".epoch-*.tmp"):  # of a process that was killed while it wrote
             left.unlink()
-        for _, path in self._files():
+        for path in self._files():
             try:
                 file = open_backup(path)
             except FormatError as error:
                 warnings.warn(f"BackupAndRestore skips {path}, which is now a .damaged file: {error}", stacklevel=4)
                 path.replace(path.with_suffix(".damaged"))
                 continue
-            return restore_backup(file, self.model, callbacks, source)
+            place = restore_backup(file, training)
+            self._frequency.begin(place.batch)
+            return place
         self.backup_dir.mkdir(parents=True, exist_ok=True)
-        self.keep(source, callbacks, first)
-        return first
+        self._frequency.begin()
+        self._write(training.begin)
+        return training.begin
 
-    def keep(self, source: Any, callbacks: list[Callback], epoch: int) -> None:
-        """Write where training is: before this epoch."""
+    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
+        """Write where training is if it is time to: before a batch of an epoch."""
+        if self._frequency.due(batch, (self.params or {}).get("steps")):
+            self._write(Place(epoch, batch, logs or {}))
+
+    def _write(self, place: Place) -> None:
         from ..saving.backup import write_backup
 
-        write_backup(self.backup_dir / f"epoch-{epoch}.safetensors", self.model, epoch, source.position(), callbacks)
-        for _, path in self._files()[2:]:
+        assert self._training is not None
+        name = f"epoch-{place.epoch}" + f"-batch-{place.batch}" * bool(place.batch)
+        write_backup(self.backup_dir / f"{name}.safetensors", self._training, place)
+        for path in self._files()[2:]:
             path.unlink()
 
-    def on_train_end(self, logs: Logs = None) -> None:
-        if self.delete_checkpoint:
-            for _, path in self._files():
-                path.unlink()
-
-
-class CSVLogger(Callback):
-    """Writes the logs of each epoch as a line of a table.
-
-    Parameters
-    ----------
-    filename : path
-    separator : str, default ","
-        One character.
-    append : bool, default False
-        Add lines to a file that is there, instead of replacing it.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     logger = CSVLogger(Path(folder, "log.csv"))
-    ...     logger.on_train_begin()
-    ...     logger.on_epoch_end(0, {"loss": 0.5})
-    ...     logger.on_train_end()
-    ...     Path(folder, "log.csv").read_text()
-    'epoch,loss,val_loss\\n0,0.5,NA\\n'
-    """
-
-    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
-        if not isinstance(filename, (str, os.PathLike)):
-            raise invalid("filename", show(filename), "a path", "pass for example 'log.csv'", TypeError)
-        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
-            raise invalid("separator", show(separator), "one character", "pass for example ';'")
-        self.filename, self.sep = os.fspath(filename), separator
-        self.append = check_flag("append", append)
-        self.keys: list[str] | None = None
-        self._size: int | None = None  # of the file with all epochs so far; None before the first
-
-    def on_train_begin(self, logs: Logs = None) -> None:
-        self.keys, self._size = None, None
-        if self.append and os.path.exists(self.filename):
-            with open(self.filename, newline="") as file:
-                names = next(csv.reader(file, delimiter=self.sep), None)
-            self.keys = names[1:] if names else None
-            self._size = os.path.getsize(self.filename)
-        open(self.filename, "a").close()  # so that an error shows now
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        logs = logs or {}
-        begins = self.keys is None
-        if self.keys is None:
-            self.keys = sorted(logs)
-            if not any(key.startswith("val_") for key in self.keys):  # there may be some in a later epoch
-                self.keys += [f"val_{key}" for key in self.keys]
-        with open(self.filename, "a+", newline="") as file:
-            there = os.path.getsize(self.filename)
-            if there < (self._size or 0):
-                warnings.warn(f"CSVLogger: {self.filename} has lost what was in it", stacklevel=2)
-                begins = begins or not there
-            else:
-                file.truncate(self._size or 0)  # what an interrupted run wrote after its last backup goes
-            writer = csv.writer(file, delimiter=self.sep, lineterminator="\n")
-            if begins:
-                writer.writerow(["epoch", *self.keys])
-            writer.writerow([epoch, *(cell(logs[key]) if key in logs else "NA" for key in self.keys)])
-            file.flush()
-            os.fsync(file.fileno())  # before a backup knows of it
-        self._size = os.path.getsize(self.filename)
-
-    def state(self) -> dict[str, Any]:
-        return {"keys": self.keys, "_size": self._size}
-
-
-def cell(value: Any) -> Any:
-    """A value as a cell of a table: an array in brackets."""
-    if isinstance(value, np.ndarray):
-        return f"[{' '.join(map(str, value.ravel().tolist()))}]" if value.ndim else value.item()
-    return value
+    def _ended(self) -> None:
+        """Remove the files, if they shall be, after all callbacks have heard that training has ended."""
+        self._training = None
+        for path in self._files() if self.delete_checkpoint else ():
+            path.unlink()

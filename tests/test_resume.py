@@ -1,0 +1,627 @@
+"""BackupAndRestore: trainings go on after any interruption with the bits of one without."""
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from test_mutated_files import joined, parts
+
+import fastnn
+from fastnn import FormatError, callbacks, layers, metrics, optimizers, schedules
+from fastnn.callbacks import BackupAndRestore, CSVLogger, ModelCheckpoint
+from fastnn.saving import files
+
+RNG = np.random.default_rng(8)
+X = RNG.standard_normal((60, 4)).astype(np.float32)
+Y = RNG.integers(0, 3, 60)
+EPOCHS = 6
+
+
+class Batches(fastnn.utils.PyDataset):
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return X[10 * i : 10 * i + 10], Y[10 * i : 10 * i + 10]
+
+
+def net(optimizer="adam", seed=4):
+    layers.base.reset_names()
+    fastnn.set_random_seed(seed)
+    model = fastnn.Sequential(
+        [
+            layers.Dense(6, activation="tanh", input_shape=(4,)),
+            layers.BatchNormalization(),
+            layers.Dropout(0.2),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def bits(model):
+    kept = model.optimizer.state(model.variables)
+    return [w.tobytes() for w in model.get_weights()] + [kept[name].tobytes() for name in sorted(kept)]
+
+
+class Killed(BaseException):
+    pass
+
+
+class Kill(callbacks.Callback):
+    """Ends training in the middle of an epoch, as a power failure does."""
+
+    def __init__(self, epoch=None, batch=0):
+        self.epoch, self.batch, self.now = epoch, batch, None
+        if epoch is not None:
+            self.on_train_batch_end = self.after
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def after(self, batch, logs=None):
+        if (self.now, batch) == (self.epoch, self.batch):
+            raise Killed
+
+
+def others(folder):
+    return [
+        callbacks.EarlyStopping("loss", patience=4, restore_best_weights=True),
+        callbacks.ReduceLROnPlateau("accuracy", patience=1, factor=0.5),
+        CSVLogger(folder / "log.csv"),
+        ModelCheckpoint(folder / "best.safetensors", "loss", save_best_only=True),
+    ]
+
+
+def train(
+    folder, make=lambda: "adam", data=None, kill=None, swaps=False, every="epoch", more=list, scores=None, eager=False,
+    **options,
+):  # fmt: skip
+    """A training with backups, its history, and what is in its other files."""
+    folder.mkdir(exist_ok=True)
+    model = net(make())
+    if scores or eager:
+        loss = "mse" if scores else "sparse_categorical_crossentropy"
+        model.compile(make(), loss, metrics=["accuracy", *(scores or ())], run_eagerly=eager)
+    watching = others(folder) if not callable(getattr(model.optimizer, "_learning_rate", None)) else []
+    x, y = data() if data else (X, Y)
+    backup = BackupAndRestore(folder / "backup", every)
+    called = [backup, *[callbacks.SwapEMAWeights(True)] * swaps, *more(), *watching, kill or Kill()]
+    options = {"batch_size": 10} | options if data is None else options
+    history = model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=called, **options)
+    written = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
+    assert not [path for path in (folder / "backup").iterdir() if path.suffix != ".damaged"]
+    return bits(model), history.history, history.epoch, model.optimizer.iterations, written
+
+
+CASES = {
+    "arrays": {},
+    "validation": {"validation_split": 0.3},
+    "weights": {"sample_weight": RNG.random(60), "shuffle": False},
+    "steps": {"steps_per_epoch": 3},
+    "dataset": {"data": lambda: (Batches(), None)},
+    "dataset-steps": {"data": lambda: (Batches(), None), "steps_per_epoch": 6},
+    "swapped": {"make": lambda: optimizers.Adam(0.1, use_ema=True), "swaps": True, "validation_split": 0.3},
+    "averages": {"make": lambda: optimizers.RMSprop(0.01, use_ema=True, centered=True)},
+    "accumulation": {"make": lambda: optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=4)},
+    "schedule": {"make": lambda: optimizers.Nadam(schedules.CosineDecay(0.1, 50))},
+    "lbfgs": {"make": lambda: optimizers.LBFGS(), "batch_size": "full"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_killed_in_the_middle_it_ends_in_the_same_bits(case, tmp_path):
+    options, last = CASES[case], {"lbfgs": 0, "steps": 2}.get(case, 3)
+    expected = train(tmp_path / "whole", **options)
+    for kill in (Kill(0, last), Kill(2, 0), Kill(2, last), Kill(4, 0)):
+        with pytest.raises(Killed):
+            train(tmp_path / "killed", kill=kill, **options)
+    assert train(tmp_path / "killed", **options) == expected
+
+
+class Largest(metrics.Metric):
+    """A metric that keeps what it needs in an attribute."""
+
+    kept = ("largest",)
+    largest = 0.0
+
+    def reset_state(self):
+        self.largest = 0.0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.largest = max(self.largest, float(np.abs(y_true - y_pred).max()))
+
+    def result(self):
+        return self.largest
+
+
+class Shuffled(Batches):
+    """Changes itself, as data sets for Keras do."""
+
+    kept = ("indices", "calls")
+
+    def __init__(self):
+        super().__init__()
+        self.indices, self.calls = np.arange(60, dtype=np.uint8), (0, np.float32(0))
+
+    def __getitem__(self, i):
+        chosen = self.indices[10 * i : 10 * i + 10]
+        return X[chosen] * (1 + 0.1 * self.calls[1]) + np.random.normal(size=(10, 4)), Y[chosen]
+
+    def on_epoch_begin(self):
+        self.calls = self.calls[0] + 1, np.float32(random.random())
+
+    def on_epoch_end(self):
+        np.random.shuffle(self.indices)
+
+
+def rates():
+    return [callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)]
+
+
+SCORES = ["AUC", metrics.AUC(multi_label=True, name="by_label"), metrics.F1Score("macro"), metrics.R2Score(), Largest()]
+WITHIN = CASES | {
+    "shuffled": {"data": lambda: (Shuffled(), None)},
+    "shuffled-validation": {"data": lambda: (X, Y), "validation_data": Shuffled(), "batch_size": 10},
+    "rates": {"more": rates, "validation_split": 0.3, "validation_freq": 2},
+    "metrics": {"data": lambda: (X, np.eye(3)[Y]), "batch_size": 10, "scores": SCORES, "validation_split": 0.3},
+    "scorer": {"data": lambda: (X, np.eye(3)[Y]), "batch_size": 10, "scores": ["balanced_accuracy"]},
+    "eager": {"eager": True},
+}
+
+
+@pytest.mark.parametrize("every", [1, 5, timedelta(microseconds=1)], ids=["1", "5", "time"])
+@pytest.mark.parametrize("case", WITHIN)
+def test_within_an_epoch_it_goes_on_with_the_next_batch(case, every, tmp_path):
+    if case == "scorer":
+        pytest.importorskip("sklearn")
+
+    def run(folder, kill=None):
+        np.random.seed(7)
+        random.seed(7)
+        options = WITHIN[case] | ({"validation_data": Shuffled()} if "validation_data" in WITHIN[case] else {})
+        return train(tmp_path / folder, kill=kill, every=every, **options)
+
+    last = {"lbfgs": 0, "steps": 2}.get(case, 3)
+    expected = run("whole")
+    for kill in (Kill(0, 0), Kill(0, last), Kill(2, 0), Kill(2, last), Kill(4, min(last, 1))):
+        with pytest.raises(Killed):
+            run("killed", kill)
+    assert run("killed") == expected
+
+
+def test_within_an_epoch_no_batch_is_done_again(tmp_path):
+    seen = []
+
+    class See(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(f"epoch {epoch}")
+
+        def on_train_batch_begin(self, batch, logs=None):
+            seen.append(batch)
+
+    def run(kill):
+        backup = BackupAndRestore(tmp_path, save_freq=2)
+        net().fit(X, Y, batch_size=10, epochs=2, verbose=0, callbacks=[See(), backup, kill])
+
+    with pytest.raises(Killed):
+        run(Kill(1, 4))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "epoch-1-batch-2.safetensors",
+        "epoch-1-batch-4.safetensors",
+    ]
+    seen.clear()
+    run(Kill())
+    assert seen == ["epoch 1", 4, 5]
+
+
+def test_time_is_what_it_waits_for(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Clock(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            now[0] += 1
+            found.append(sorted(path.name for path in tmp_path.iterdir()))
+
+    found = []
+    backup = BackupAndRestore(tmp_path, save_freq=timedelta(seconds=4))
+    net().fit(X, Y, batch_size=10, epochs=2, verbose=0, callbacks=[Clock(), backup])
+    first, second, third = "epoch-0", "epoch-0-batch-4", "epoch-1-batch-2"
+    assert [[name.removesuffix(".safetensors") for name in names] for names in found] == [
+        *[[first]] * 4,
+        *[[second, first]] * 4,  # the second after the fourth batch; in the order of "-" and "."
+        *[[second, third]] * 4,
+    ]
+
+
+def test_a_metric_that_keeps_something_else_is_refused_within_epochs(tmp_path):
+    class Silent(Largest):
+        kept = ()
+
+    def run(save_freq):
+        model = net()
+        model.compile("adam", "mse", metrics=[Silent()])
+        model.fit(X, np.eye(3)[Y], verbose=0, callbacks=[BackupAndRestore(tmp_path, save_freq)])
+
+    run("epoch")
+    with pytest.raises(ValueError, match=r"metric 'silent': received Silent without kept; expected"):
+        run(3)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_change_themselves_and_do_not_say_so_are_refused(tmp_path):
+    class Silent(Shuffled):
+        kept = None
+
+    for data, options, argument in (
+        ((Silent(),), {}, "x"),
+        ((X, Y), {"validation_data": Silent()}, "validation_data"),
+    ):
+        with pytest.raises(ValueError, match=f"^{argument}: .*Silent.*which does not; .* kept to their names"):
+            net().fit(*data, verbose=0, callbacks=[BackupAndRestore(tmp_path)], **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_folder_for_two_trainings_is_refused(tmp_path):
+    def run(kill=None):
+        model = net()
+        for last in (Kill(), kill or Kill()):
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), last])
+
+    run()
+    with pytest.raises(Killed):
+        run(Kill(1, 0))
+    with pytest.raises(FormatError, match=r"step with which it began of .*: received 6; expected at most 0"):
+        run()
+
+
+def test_files_stay_until_all_know_of_the_end_and_the_last_logs_are_told_again(tmp_path):
+    class Last(callbacks.Callback):
+        kills, logs = True, None
+
+        def on_train_end(self, logs=None):
+            assert len(list(tmp_path.iterdir())) == 2
+            if self.kills:
+                raise Killed
+            Last.logs = dict(logs)
+
+    def run():
+        return net().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), Last()])
+
+    with pytest.raises(Killed):
+        run()
+    Last.kills = False
+    history = run().history
+    assert Last.logs == {name: values[-1] for name, values in history.items()}
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_remembered_has_the_types_that_it_had(tmp_path):
+    values = {
+        "bool": np.array([True, False]),
+        "uint64": np.array([2**64 - 1], np.uint64),
+        "float16": np.array([1.5], np.float16),
+        "numbers": [np.int32(3), np.float64("nan"), np.bool_(True), np.uint64(2**64 - 1), 3, 1.0, True, None],
+        "tuple": (1, (2.0, "3")),
+    }
+
+    class Keeps(callbacks.Callback):
+        kept = ("values",)
+        values = None
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.values = values
+
+    with pytest.raises(Killed):
+        net().fit(X, Y, epochs=3, verbose=0, callbacks=[Keeps(), BackupAndRestore(tmp_path), Kill(1, 0)])
+    again = Keeps()
+    again.on_epoch_begin = lambda epoch, logs=None: None
+    net().fit(X, Y, epochs=3, verbose=0, callbacks=[again, BackupAndRestore(tmp_path), Kill()])
+    assert repr(again.values) == repr(values)
+
+    class Wrong(Keeps):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.values = np.array(["a"])
+
+    with pytest.raises(ValueError, match=r"state, .*: received an array of <U1; expected one of numbers"):
+        net().fit(X, Y, verbose=0, callbacks=[Wrong(), BackupAndRestore(tmp_path / "wrong")])
+
+
+def test_two_files_are_kept_and_a_damaged_one_is_skipped(tmp_path):
+    expected = train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(4, 1))
+    backups = sorted((tmp_path / "killed" / "backup").iterdir())
+    assert [path.name for path in backups] == ["epoch-3.safetensors", "epoch-4.safetensors"]
+    damaged = bytearray(backups[1].read_bytes())
+    damaged[-1] ^= 1
+    backups[1].write_bytes(damaged)
+    with pytest.warns(UserWarning, match=r"skips .*epoch-4\.safetensors.*: array"):
+        assert train(tmp_path / "killed") == expected
+
+
+def test_a_training_that_was_stopped_is_at_its_end(tmp_path):
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 2
+
+    class Last(callbacks.Callback):
+        kills = True
+
+        def on_train_end(self, logs=None):
+            if self.kills:
+                raise Killed
+
+    def run():
+        return net().fit(X, Y, epochs=5, verbose=0, callbacks=[Stop(), Last(), BackupAndRestore(tmp_path)])
+
+    with pytest.raises(Killed):
+        run()
+    Last.kills = False
+    assert run().epoch == [0, 1, 2]
+
+
+SCRIPT = """
+import hashlib, json, sys
+from datetime import timedelta
+import numpy as np
+import fastnn
+from fastnn import callbacks, layers
+
+folder, threads, within = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "within"
+samples, epochs, every = (100_000, 8, timedelta(milliseconds=1)) if within else (2000, 60, "epoch")
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((samples, 10)).astype(np.float32), rng.integers(0, 3, samples)
+fastnn.set_num_threads(threads)
+fastnn.set_random_seed(2)
+model = fastnn.Sequential([
+    layers.Dense(16, activation="relu", input_shape=(10,)), layers.Dropout(0.1), layers.Dense(3, activation="softmax"),
+])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+print("begins", flush=True)
+history = model.fit(x, y, epochs=epochs, batch_size=16, verbose=0, validation_split=0.1, callbacks=[
+    callbacks.BackupAndRestore(folder, every),
+    callbacks.EarlyStopping("val_loss", patience=100, restore_best_weights=True),
+    callbacks.CSVLogger(folder + ".csv"),
+])
+digest = hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights()))
+digest.update(json.dumps([history.epoch, history.history]).encode())
+digest.update(open(folder + ".csv", "rb").read())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+@pytest.mark.parametrize("place", ["epochs", "within"])
+@pytest.mark.parametrize("kills", [8, pytest.param(40, marks=pytest.mark.long)])
+def test_killed_by_the_system_at_any_moment_it_ends_in_the_same_bits(kills, place, tmp_path):
+    def start(folder, threads):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / folder), str(threads), place]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "begins\n", process.stderr.read()
+        return process
+
+    def digest(process):
+        out, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error
+        return out.strip()
+
+    began = time.monotonic()
+    expected = digest(start("whole", 1))
+    seconds, moments, killed = time.monotonic() - began, random.Random(1), 0
+    while killed < kills:
+        process = start("killed", 1 + killed % 2)
+        time.sleep(moments.uniform(0, min(1.0, 4 * seconds / kills)))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += 1
+        if process.returncode == 0:  # it had ended before
+            break
+    assert digest(start("killed", 2)) == expected
+
+
+@pytest.mark.parametrize(
+    "change, field",
+    [
+        (lambda: {"seed": 5}, "seed"),
+        (lambda: {"called": [callbacks.Callback()]}, "callbacks"),
+        (lambda: {"units": 7}, "weights/0"),
+    ],
+    ids=["seed", "callbacks", "layers"],
+)
+def test_a_backup_of_another_training_is_refused(change, field, tmp_path):
+    def run(seed=4, called=(), units=6, kill=None):
+        fastnn.set_random_seed(seed)
+        model = fastnn.Sequential([layers.Dense(units, input_shape=(4,)), layers.Dense(3)])
+        model.compile("sgd", "mse")
+        before = bits(model)
+        try:
+            model.fit(X, X[:, :3], epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), *called, kill or Kill()])
+        except FormatError:
+            assert bits(model) == before
+            raise
+
+    with pytest.raises(Killed):
+        run(kill=Kill(2, 0))
+    with pytest.raises(FormatError, match=field):
+        run(**change())
+
+
+def test_a_backup_of_another_optimizer_or_other_data_is_refused(tmp_path):
+    def run(optimizer="adam", data=(X, Y), kill=None):
+        model = net(optimizer)
+        before = bits(model)
+        try:
+            model.fit(*data, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), kill or Kill()])
+        except FormatError:
+            assert bits(model) == before and model.optimizer.iterations == 0
+            raise
+
+    with pytest.raises(Killed):
+        run(kill=Kill(2, 0))
+    for options, field in (
+        ({"optimizer": "nadam"}, "optimizer"),
+        ({"optimizer": optimizers.Adam(beta_1=0.5)}, "optimizer"),
+        ({"data": (Batches(), None)}, "data"),
+    ):
+        with pytest.raises(FormatError, match=field):
+            run(**options)
+
+
+def states(backup):
+    """What callbacks remember, in a backup."""
+    return dict(backup["state"]["dict"])["callbacks"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b.pop("callbacks"),
+        lambda b: b.pop("learning_rate"),
+        lambda b: b.update(learning_rate="x"),
+        lambda b: b.update(epoch=None),
+        lambda b: b.update(epoch=-1),
+        lambda b: b.update(positions=[1]),
+        lambda b: b.update(positions=[[1]]),
+        lambda b: b.update(positions=[["a", 2]]),
+        lambda b: b.update(random=[]),
+        lambda b: b.update(began="x"),
+        lambda b: states(b).__setitem__(0, []),
+        lambda b: states(b)[1]["dict"].append(["model", 3]),
+        lambda b: states(b)[1]["dict"][1].__setitem__(1, {"array": "none"}),
+        lambda b: states(b)[1]["dict"][1].__setitem__(1, {"number": 1.0, "dtype": "O"}),
+    ],
+    ids=range(14),
+)
+def test_a_backup_that_says_something_else_changes_nothing(change, tmp_path):
+    def run(kill=None):
+        model = net()
+        stop = callbacks.EarlyStopping("loss", patience=9)
+        before = bits(model)
+        try:
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), stop, kill or Kill()])
+        except FormatError:
+            assert bits(model) == before and model.optimizer.iterations == 0
+            raise
+
+    with pytest.raises(Killed):
+        run(Kill(2, 0))
+    for path in tmp_path.iterdir():
+        header, description, rest = parts(path.read_bytes())
+        change(description["backup"])
+        path.write_bytes(joined(header, description, rest))
+    with pytest.raises(FormatError):
+        run()
+
+
+def test_data_that_draw_random_numbers_go_on_drawing(tmp_path):
+    class Noisy(Batches):
+        def __getitem__(self, i):
+            x, y = super().__getitem__(i)
+            return x + np.random.normal(size=x.shape) + random.random(), y
+
+    def run(folder, kill=None):
+        random.seed(3)
+        model = net()
+        model.fit(Noisy(), epochs=4, verbose=0, callbacks=[BackupAndRestore(folder), kill or Kill()])
+        return bits(model)
+
+    expected = run(tmp_path / "whole")
+    for kill in (Kill(1, 2), Kill(3, 0)):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", kill)
+    assert run(tmp_path / "killed") == expected
+
+
+def test_with_both_files_damaged_it_begins_anew(tmp_path):
+    expected = train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(4, 1))
+    for path in (tmp_path / "killed" / "backup").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "killed" / "backup" / ".epoch-3.safetensors.12345678.tmp").write_bytes(b"left")
+    with pytest.warns(UserWarning, match="skips"), pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(2, 1))
+    assert sorted(path.name for path in (tmp_path / "killed" / "backup").glob("*.safetensors")) == [
+        "epoch-1.safetensors",
+        "epoch-2.safetensors",
+    ]
+    assert train(tmp_path / "killed")[:4] == expected[:4]
+
+
+def test_generators_are_refused_before_training(tmp_path):
+    model = net()
+    before = bits(model)
+    with pytest.raises(ValueError, match="can begin anywhere"):
+        model.fit(((X, Y) for _ in range(100)), steps_per_epoch=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    with pytest.raises(ValueError, match="validation_data: received"):
+        tested = ((X, Y) for _ in range(100))
+        options = {"validation_data": tested, "validation_steps": 2, "callbacks": [BackupAndRestore(tmp_path)]}
+        model.fit(X, Y, verbose=0, **options)
+    with pytest.raises(ValueError, match="steps_per_epoch: received 4"):
+        model.fit(Batches(), steps_per_epoch=4, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_missing_space_shows_before_the_first_epoch(number, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "write", fail)
+    model = net()
+    before = bits(model)
+    with pytest.raises(OSError) as caught:
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])
+    assert caught.value.errno == number and bits(model) == before
+    assert not list((tmp_path / "backup").iterdir())
+
+
+def test_the_files_stay_if_they_shall(tmp_path):
+    net().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path, delete_checkpoint=False)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-2.safetensors", "epoch-3.safetensors"]
+    model = net()
+    model.fit(X, Y, epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])  # two more
+    whole = net()
+    whole.fit(X, Y, epochs=5, verbose=0)
+    assert bits(model) == bits(whole)
+
+
+def test_callbacks_of_ones_own_remember_what_they_say(tmp_path):
+    class Count(callbacks.Callback):
+        kept = ("numbers", "array")
+
+        def __init__(self):
+            self.numbers, self.array = {"nan": float("nan"), 3: [1.5]}, np.zeros(2)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.numbers["nan"], self.array = float("inf"), self.array + 1
+
+    count = Count()
+    with pytest.raises(Killed):
+        net().fit(X, Y, epochs=4, verbose=0, callbacks=[count, BackupAndRestore(tmp_path), Kill(2, 0)])
+    again = Count()
+    net().fit(X, Y, epochs=4, verbose=0, callbacks=[again, BackupAndRestore(tmp_path), Kill()])
+    assert again.array.tolist() == [4.0, 4.0] and again.numbers == {"nan": float("inf"), 3: [1.5]}
+
+
+def test_states_of_callbacks_are_json_and_arrays(tmp_path):
+    """So that what a backup has can be read by others."""
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", kill=Kill(3, 0))
+    from safetensors import safe_open
+
+    with safe_open(tmp_path / "killed" / "backup" / "epoch-3.safetensors", "numpy") as file:
+        found = json.loads(file.metadata()["fastnn"])["backup"]
+        assert found["callbacks"][:2] == ["BackupAndRestore", "EarlyStopping"]
+        assert sum(name.startswith("state/") for name in list(file.keys())) == 8  # the best weights
