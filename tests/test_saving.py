@@ -185,10 +185,50 @@ def test_running_means_in_the_place_of_weights(path):
     assert bits(again) == bits(model)
 
 
+def shared_models():
+    """Layers, and models, that several models have."""
+    shared = layers.Dense(4, "tanh")
+    inner = fastnn.Sequential([shared, layers.Dropout(0.1), layers.Dense(4)])
+    yield fastnn.Sequential([fastnn.Sequential([shared, layers.ReLU()]), fastnn.Sequential([shared])])
+    yield fastnn.Sequential([inner, shared, fastnn.Sequential([inner, layers.Dense(2)])])
+    x = fastnn.Input((4,))
+    first = fastnn.Model(x, layers.Dense(4)(shared(x)))
+    second = fastnn.Model(x, inner(shared(shared(x))))
+    yield fastnn.Model(x, layers.Add()([first(x), second(x), first(shared(x))]))
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_layer_of_several_models_stays_one(number, path):
+    fastnn.set_random_seed(3)
+    model = list(shared_models())[number]
+    model.build((None, 4))
+    model.compile("adam", "mse")
+    model.fit(X, model.predict(X, verbose=0) * 0 + 1, verbose=0)
+    model.save(path)
+    again = fastnn.load_model(path)
+    assert again.count_params() == model.count_params() and bits(again) == bits(model)
+    for each in (model, again):
+        each.fit(X, model.predict(X, verbose=0) * 0 + 1, epochs=2, verbose=0)
+    assert bits(again) == bits(model)
+
+
+def test_a_shared_layer_with_two_configurations_is_refused(path):
+    model = next(shared_models())
+    model.build((None, 4))
+    model.save(path)
+    header, description, rest = parts(path.read_bytes())
+    entries = [inner["config"]["layers"][0] for inner in description["model"]["config"]["layers"]]
+    assert [entry["shared_object_id"] for entry in entries] == [0, 0]
+    for change in ({"config": entries[1]["config"] | {"units": 5}}, {"shared_object_id": [0]}):
+        before = entries[1].copy()
+        entries[1] |= change
+        path.write_bytes(joined(header, description, rest))
+        with pytest.raises(FormatError, match="shared_object_id"):
+            fastnn.load_model(path)
+        entries[1] |= before
+
+
 def test_models_that_their_configuration_does_not_make_again_are_not_written(path):
-    shared = layers.Dense(4)
-    twice = fastnn.Sequential([fastnn.Sequential([shared, layers.ReLU()]), fastnn.Sequential([shared])])
-    twice.build((None, 4))
     deep = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
     for _ in range(40):
         deep = fastnn.Sequential([deep])
@@ -199,7 +239,7 @@ def test_models_that_their_configuration_does_not_make_again_are_not_written(pat
             return 2.0 * super().call(x)
 
     own = fastnn.Sequential([Dense(1, input_shape=(4,))])
-    for model in (twice, deep, own):
+    for model in (deep, own):
         with pytest.raises(ValueError, match=r"model: received|description of"):
             model.save(path)
         assert not path.exists()

@@ -1,7 +1,9 @@
 """The graph of a functional model: from inputs to outputs through calls of layers."""
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import tree
@@ -170,15 +172,15 @@ class Graph:
             return {"class_name": TENSOR, "config": {"shape": tensor.shape, "dtype": tensor.dtype} | history}
 
         layers = [
-            {
-                **layer_config(layer),
-                "name": layer.name,
-                "inbound_nodes": [
+            layer_config(
+                layer,
+                name=layer.name,
+                inbound_nodes=[
                     {"args": [tree.map_structure(reference, node.inputs)], "kwargs": {"training": node.training}}
                     for node in calls[id(layer)]
                     if node.inputs is not None
                 ],
-            }
+            )
             for layer in self.layers
         ]
         return {
@@ -225,7 +227,7 @@ class Graph:
         return inputs, ends_at
 
 
-TENSOR = "__keras_tensor__"
+TENSOR, SHARED = "__keras_tensor__", "shared_object_id"
 
 
 @dataclass(frozen=True)
@@ -288,9 +290,48 @@ def is_input(tensor: KerasTensor) -> bool:
     return tensor.node.inputs is None
 
 
-def layer_config(layer: Layer) -> dict[str, Any]:
-    """Class name and configuration of a layer."""
-    return {"class_name": kind_of(layer), "config": layer.get_config()}
+@dataclass
+class Sharing(threading.local):
+    """Layers that several models of one description have, while it is written or read in a block of `sharing`.
+
+    Attributes
+    ----------
+    entries : dict of int to list of dict, or None
+        What was written of each layer, by its id. None outside of such a block.
+    layers : dict of int to (dict, Layer)
+        What was read, by "shared_object_id": the first entry, and the layer.
+    """
+
+    entries: dict[int, list[dict[str, Any]]] | None = None
+    layers: dict[int, tuple[dict[str, Any], Layer]] = field(default_factory=dict)
+
+
+_sharing = Sharing()
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """A ``with`` block in which a layer that is described several times has the same "shared_object_id" there, as in
+    Keras, and entries with the same one make one layer.
+    """
+    before = _sharing.entries, _sharing.layers
+    _sharing.entries, _sharing.layers = {}, {}
+    try:
+        yield
+        shared = [entries for entries in _sharing.entries.values() if len(entries) > 1]
+        for number, entries in enumerate(shared):
+            for entry in entries:
+                entry[SHARED] = number
+    finally:
+        _sharing.entries, _sharing.layers = before
+
+
+def layer_config(layer: Layer, **more: Any) -> dict[str, Any]:
+    """Class name and configuration of a layer, and more."""
+    entry = {"class_name": kind_of(layer), "config": layer.get_config(), **more}
+    if _sharing.entries is not None:
+        _sharing.entries.setdefault(id(layer), []).append(entry)
+    return entry
 
 
 def kind_of(layer: Layer) -> str:
@@ -300,6 +341,21 @@ def kind_of(layer: Layer) -> str:
 
 def layer_from_config(entry: dict[str, Any]) -> Layer:
     """A layer from its class name and configuration."""
+    number = entry.get(SHARED)
+    if _sharing.entries is None or number is None:
+        return new_layer(entry)
+    if type(number) is not int:
+        raise unreadable(f"{SHARED} {show(number)}", "a number")
+    known = _sharing.layers.get(number)
+    if known is None:
+        _sharing.layers[number] = known = entry, new_layer(entry)
+    if any(known[0].get(key) != entry.get(key) for key in ("class_name", "config")):
+        raise unreadable(f"two configurations of {SHARED} {number}", "the same one for a shared layer")
+    return known[1]
+
+
+def new_layer(entry: dict[str, Any]) -> Layer:
+    """A layer of its own from its class name and configuration."""
     from .. import layers, models
 
     known = {**vars(layers), **vars(models), "Functional": models.Model, "Operation": Operation}

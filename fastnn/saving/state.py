@@ -14,7 +14,7 @@ from ..errors import check_flag, invalid, not_provided, show
 from ..layers.base import Layer, undone_on_error
 from ..layers.regularization import Random
 from ..models import Model
-from ..models.functional import layer_config, layer_from_config
+from ..models.functional import layer_config, layer_from_config, sharing
 from ..models.objective import is_config
 from ..optimizers import Optimizer
 from ..registry import custom_object_scope, name_of, registered
@@ -66,9 +66,11 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     """
     path = checked_path(filepath, overwrite)
     arrays = weights_of(checked(model))
+    with sharing():
+        described = layer_config(model, build_shape=plain_shapes(model.build_shape))
     description: dict[str, Any] = {
         "floatx": config.floatx(),
-        "model": layer_config(model) | {"build_shape": plain_shapes(model.build_shape)},
+        "model": described,
         "streams": streams_of(model),
         "compile": None,
     }
@@ -102,13 +104,14 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
     kinds, found = ([(v.shape, str(v.dtype)) for v in each.variables] for each in (model, again))
     if kinds != found:
         received = f"{model.name!r}, whose configuration makes {len(found)} weights instead of {len(kinds)}"
-        fix = "call a layer that several models share outside of them, and build all layers with any training="
+        fix = "build all layers with any training="
         raise invalid("model", received, "one that its configuration makes again", fix)
 
 
 def made_again(described: dict[str, Any]) -> Model:
     """A model with new weights from its description."""
-    model = layer_from_config(described)
+    with sharing():
+        model = layer_from_config(described)
     if not isinstance(model, Model):
         raise invalid("class_name", type(model).__name__, "a model", "use an undamaged file")
     if not model.built:
@@ -117,8 +120,8 @@ def made_again(described: dict[str, Any]) -> Model:
 
 
 def weight_bytes(model: Model) -> int:
-    """The memory of all weights, twice: a layer that is shared may come again."""
-    return 2 * sum(v.value.nbytes for v in model.variables) + (1 << 20)
+    """The memory of all weights, and some more."""
+    return sum(v.value.nbytes for v in model.variables) + (1 << 20)
 
 
 def load_model(
