@@ -245,6 +245,56 @@ def test_models_that_their_configuration_does_not_make_again_are_not_written(pat
         assert not path.exists()
 
 
+def test_a_configuration_that_json_changes_is_refused(path):
+    class Kind(str):
+        def __str__(self):
+            return "another text"
+
+    class Own(layers.Layer):
+        def __init__(self, own, **kwargs):
+            super().__init__(**kwargs)
+            self.own = own
+
+        def call(self, x):
+            return x * 1.0
+
+        def get_config(self):
+            return super().get_config() | {"own": self.own}
+
+    def model(own):
+        made = fastnn.Sequential([Own(own)])
+        made.build((None, 4))
+        return made
+
+    given = {"a": [1, (2.5, True)], "b": np.int64(3), "c": np.arange(2.0), "d": Kind("one"), "e": None}
+    model(given).save(path)
+    again = fastnn.load_model(path, {"Own": Own}).layers[0].own
+    assert again == {"a": [1, [2.5, True]], "b": 3, "c": [0.0, 1.0], "d": "one", "e": None}
+    path.unlink()
+    for own, message in (
+        ({0: 1.0}, r"\['own'\]: received the key 0 .*; expected strings"),
+        ({"a": float("nan")}, r"\['own'\]\['a'\]: received nan .*; expected a finite number"),
+        (object(), r"\['own'\]: received <object.*; expected something that a configuration can name"),
+    ):
+        with pytest.raises(ValueError, match=r"^configuration\['model'\].*\['layers'\]\[\d\].*" + message):
+            model(own).save(path)
+        assert not path.exists()
+
+
+def test_a_class_of_ones_own_that_its_configuration_does_not_make_is_warned_of(path):
+    class Small(fastnn.Model):
+        def __init__(self, units):
+            x = fastnn.Input((4,))
+            super().__init__(x, layers.Dense(units)(x))
+
+    model = Small(3)
+    with pytest.warns(UserWarning, match=r"needs custom_objects beyond Small, or correct get_config\(\).*TypeError"):
+        model.save(path)
+    other = Small(3)
+    other.load_weights(path)
+    assert bits(other) == bits(model)
+
+
 class Twice(layers.Layer):
     def __init__(self, factor=2.0, **kwargs):
         super().__init__(**kwargs)
@@ -302,6 +352,31 @@ def test_float64(path):
             fastnn.load_model(path)
     finally:
         config.set_floatx(before)
+
+
+# ---- the file itself ---------------------------------------------------------------------------------------
+
+
+def test_names_may_be_as_long_as_the_system_lets_them(tmp_path):
+    for name in ("n" * 255, "\N{SNOWMAN}" * 85):
+        net().save(tmp_path / name)
+        assert fastnn.load_model(tmp_path / name).built
+    with pytest.raises(OSError) as caught:
+        net().save(tmp_path / ("n" * 256))
+    assert caught.value.errno == errno.ENAMETOOLONG and caught.value.filename == str(tmp_path / ("n" * 256))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes in folders")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for target, number in ((pipe, errno.EINVAL), (folder, errno.EISDIR)):
+        with pytest.raises(OSError) as caught:
+            net().save(target)
+        assert caught.value.errno == number and caught.value.filename == str(target)
+    assert pipe.is_fifo() and folder.is_dir()
+    assert sorted(tmp_path.iterdir()) == [folder, pipe] and not list(folder.iterdir())
 
 
 # ---- weights -----------------------------------------------------------------------------------------------

@@ -159,6 +159,7 @@ class ModelCheckpoint(Monitor):
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         """Write the model if it is to be written."""
         from ..saving import save_model, save_weights
+        from ..saving.files import make_folders
 
         path, place = self._path(epoch, batch, logs), f"Epoch {epoch + 1}"
         if self.save_best_only:
@@ -169,7 +170,7 @@ class ModelCheckpoint(Monitor):
             self.best = value
         if self.verbose:
             say(f"{place}: saving model to {path}")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_folders(Path(path).parent)
         (save_weights if self.save_weights_only else save_model)(self.model, path)
 
     def _path(self, epoch: int, batch: int | None, logs: Logs) -> str:
@@ -255,6 +256,7 @@ class BackupAndRestore(Callback):
         """Where to begin: where the newest whole file was written, or where the training begins."""
         from ..saving import FormatError
         from ..saving.backup import check_resumable, open_backup, restore_backup
+        from ..saving.files import make_folders
 
         check_resumable(training, within=self.save_freq != "epoch")
         self._training = training
@@ -270,7 +272,7 @@ class BackupAndRestore(Callback):
             place = restore_backup(file, training)
             self._frequency.begin(place.batch)
             return place
-        self.backup_dir.mkdir(parents=True, exist_ok=True)
+        make_folders(self.backup_dir)
         self._frequency.begin()
         self._write(training.begin)
         return training.begin

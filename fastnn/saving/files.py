@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -20,8 +21,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
     Raises
     ------
     OSError
-        With number and path: no space, no permission, a failing disk. `path` is as it was; only if the folder itself
-        cannot be brought to the disk, it has the new content already.
+        With number and path: no space, no permission, a failing disk, or a path that is no file, but a folder, a pipe
+        or a device. `path` is as it was; only if the folder itself cannot be brought to the disk, it has the new
+        content already.
 
     Examples
     --------
@@ -32,7 +34,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
     b'new'
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")  # no longer than names may be
+    if target.exists() and not target.is_file():
+        raise of_path(OSError(errno.EISDIR if target.is_dir() else errno.EINVAL, ""), target)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
@@ -51,12 +55,21 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
         if isinstance(error, OSError):
             raise of_path(error, target) from None
         raise
-    if os.name == "posix":
-        sync_folder(target)
+    sync_folder(target)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it that are not there, and bring their names to the disk."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.absolute())
 
 
 def sync_folder(target: Path) -> None:
-    """Bring the names in the folder of a file to the disk."""
+    """Bring the names in the folder of a file, or of a folder, to the disk."""
+    if os.name != "posix":
+        return
     try:
         descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:

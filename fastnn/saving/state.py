@@ -1,8 +1,9 @@
 """Models as arrays and a description, and back."""
 
-import json
+import math
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -96,6 +97,11 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
             again = made_again(described)
     except Exception as error:
         if own:  # whose parts may need what load_model() gets as custom_objects
+            warnings.warn(
+                f"load_model() of this file needs custom_objects beyond {', '.join(sorted(classes))}, or correct "
+                f"get_config() and from_config() of them: with these alone comes {type(error).__name__}: {error}",
+                stacklevel=4,
+            )
             return
         fix = "correct what it is made of"
         raise invalid(
@@ -243,20 +249,28 @@ def checked_path(filepath: Any, overwrite: bool = True) -> str:
 # Descriptions
 
 
-def plain(description: Any) -> Any:
+def plain(value: Any, name: str = "configuration") -> Any:
     """A description of lists, dicts, numbers and strings alone, as JSON has them."""
-
-    def converted(value: Any) -> Any:
-        if isinstance(value, (np.ndarray, np.generic)):
-            return value.tolist()
-        raise invalid("model", show(value), "something that a configuration can name", "leave it out of get_config()")
-
-    try:
-        return json.loads(json.dumps(description, default=converted, allow_nan=False))
-    except (TypeError, RecursionError) as error:
-        raise invalid(
-            "configuration of the model", str(error), "what JSON can express", "correct get_config()"
-        ) from None
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(part, f"{name}[{i}]") for i, part in enumerate(value)]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                fix = "make them strings in get_config(), and what they were in from_config()"
+                raise invalid(name, f"the key {show(key)}", "strings as keys, as JSON has them", fix)
+        return {str(key): plain(part, f"{name}[{key!r}]") for key, part in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise invalid(name, show(value), "a finite number, as JSON has them", "leave it out of get_config()")
+    if isinstance(value, str):
+        return str.__str__(value)  # that of an enumeration's member would be its name
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    raise invalid(name, show(value), "something that a configuration can name", "leave it out of get_config()")
 
 
 def plain_shapes(shapes: Any) -> Any:
