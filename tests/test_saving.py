@@ -1,8 +1,10 @@
 """Models in files: the same bits afterwards, every damage seen, no old file lost."""
 
+import copy
 import errno
 import json
 import os
+import pickle
 import re
 import struct
 import subprocess
@@ -352,6 +354,45 @@ def test_float64(path):
             fastnn.load_model(path)
     finally:
         config.set_floatx(before)
+
+
+# ---- copies ------------------------------------------------------------------------------------------------
+
+
+def copies(model):
+    return copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))
+
+
+def test_copies_train_as_the_model_does():
+    model = net(optimizers.Adam(0.1, use_ema=True))
+    model.fit(X, Y, verbose=0)
+    for again in copies(model):
+        assert again.name == model.name and bits(again) == bits(model)
+        assert not any(a is b for a, b in zip(again.variables, model.variables, strict=True))
+    again = copies(model)[2]
+    for each in (again, model):
+        each.fit(X, Y, epochs=2, verbose=0)
+    assert bits(again) == bits(model)
+
+
+def test_copies_of_models_that_are_not_built_and_of_own_layers():
+    empty = fastnn.Sequential([layers.Dense(3), Twice(3.0)])
+    for each in (empty, *copies(empty)):
+        assert not each.built and [type(layer) for layer in each.layers] == [layers.Dense, Twice]
+    empty.compile("adam", "mse")
+    for each in copies(empty):
+        each.fit(X, X[:, :3], verbose=0)
+        assert each.built and each.layers[1].factor == 3.0 and not empty.built
+
+
+def test_a_copy_of_what_has_no_configuration_is_refused():
+    class Own(fastnn.Model):
+        def call(self, x):
+            return x * 2.0
+
+    for copied in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(NotImplementedError, match="get_config"):
+            copied(Own())
 
 
 # ---- the file itself ---------------------------------------------------------------------------------------

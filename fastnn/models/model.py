@@ -226,6 +226,12 @@ class Model(Trainer):
             inputs, outputs = Graph.tensors(config)
             return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold what a file of the model would."""
+        from ..saving.copies import reduced
+
+        return reduced(self)
+
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model to a file; see `fastnn.saving.save_model`."""
         from ..saving import save_model

@@ -176,6 +176,20 @@ class Reader:
             array[place if array.ndim else ()] = piece
 
 
+class Held:
+    """Arrays and a description that are in memory, read as those of a `Reader`."""
+
+    path, size = "the copy", 1 << 62
+
+    def __init__(self, arrays: dict[str, np.ndarray], description: dict[str, Any]):
+        self.arrays, self.description = arrays, description
+        self.table: dict[str, list[Any]] = {name: [str(a.dtype), list(a.shape), None] for name, a in arrays.items()}
+
+    def read_into(self, name: str, array: np.ndarray) -> None:
+        """Copy an array into one of the same type and shape."""
+        array[...] = self.arrays[name]
+
+
 def strict_json(path: str, text: str) -> Any:
     """What a JSON text says; without NaN, names given twice, and lists in lists in lists beyond reason."""
     depth = 0

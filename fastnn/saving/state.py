@@ -21,7 +21,7 @@ from ..optimizers import Optimizer
 from ..registry import custom_object_scope, name_of, registered
 from ..variable import Variable, allowance
 from . import container
-from .container import FormatError, Reader, wrong
+from .container import FormatError, Held, Reader, wrong
 
 WEIGHTS, OPTIMIZER = "weights", "optimizer"  # first parts of the names of arrays
 ROOM = 1 << 23  # bytes that metrics may have, which are not in the file
@@ -66,9 +66,16 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     True
     """
     path = checked_path(filepath, overwrite)
-    arrays = weights_of(checked(model))
+    arrays, description = parts_of(checked(model))
+    check_again(model, description["model"])
+    container.write(path, arrays, description)
+
+
+def parts_of(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a model and its description."""
+    arrays, shape = weights_of(model), plain_shapes(model.build_shape) if model.built else None
     with sharing():
-        described = layer_config(model, build_shape=plain_shapes(model.build_shape))
+        described = layer_config(model, build_shape=shape)
     description: dict[str, Any] = {
         "floatx": config.floatx(),
         "model": described,
@@ -77,17 +84,21 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     }
     if model._compiled is not None:
         description["compile"] = compiled_config(model)
-        description["optimizer"] = optimizer_config(model)
-        arrays |= optimizer_arrays(model)
-    description = plain(description)
-    check_again(model, description["model"])
-    container.write(path, arrays, description)
+        if model.built:
+            description["optimizer"] = optimizer_config(model)
+            arrays |= optimizer_arrays(model)
+    return arrays, plain(description)
+
+
+def own_classes(model: Model) -> dict[str, type[Layer]]:
+    """The classes of layers in a model that are not fastnn's, by the names under which configurations know them."""
+    own = [type(layer) for layer in model._tree() if not type(layer).__module__.startswith("fastnn.")]
+    return {name_of(cls): cls for cls in own}
 
 
 def check_again(model: Model, described: dict[str, Any]) -> None:
     """Refuse a model of which its description would make another one, with other weights."""
-    own = [la for la in model._tree() if not type(la).__module__.startswith("fastnn.")]
-    classes = {name_of(type(la)): type(la) for la in own}
+    classes = own_classes(model)
     for name in classes:
         if hasattr(layers, name) and name not in registered(Layer):
             expected, fix = "a name that no layer of fastnn has: files know classes by name", "give it another name"
@@ -96,7 +107,7 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
         with custom_object_scope(classes), undone_on_error(), allowance(weight_bytes(model), ""):
             again = made_again(described)
     except Exception as error:
-        if own:  # whose parts may need what load_model() gets as custom_objects
+        if classes:  # whose parts may need what load_model() gets as custom_objects
             warnings.warn(
                 f"load_model() of this file needs custom_objects beyond {', '.join(sorted(classes))}, or correct "
                 f"get_config() and from_config() of them: with these alone comes {type(error).__name__}: {error}",
@@ -120,8 +131,8 @@ def made_again(described: dict[str, Any]) -> Model:
         model = layer_from_config(described)
     if not isinstance(model, Model):
         raise invalid("class_name", type(model).__name__, "a model", "use an undamaged file")
-    if not model.built:
-        model.build(shapes_in(described.get("build_shape")))
+    if not model.built and described.get("build_shape") is not None:
+        model.build(shapes_in(described["build_shape"]))
     return model
 
 
@@ -175,15 +186,25 @@ def load_model(
             if name.partition("/")[0] not in (WEIGHTS, OPTIMIZER):
                 raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
         file.check(list(file.table))
-        with allowance(file.size, "use an undamaged file"), described_by(file.path, "model"):
-            model = made_again(described["model"])
-            restore_streams(model, described.get("streams"))
-        for name, variable in matching_weights(file, model):
-            file.read_into(name, variable.value)
-        if compiles and described.get("compile") is not None:
-            with described_by(file.path, "compile"):
-                with allowance(file.size + ROOM, "pass compile=False, and call compile() yourself"):
-                    model.compile(**described["compile"])
+        model = restored(file, compiles)
+        if not model.built:
+            raise wrong(file.path, "build_shape", "none", "the shape of the inputs")
+        return model
+
+
+def restored(file: Reader | Held, compiles: bool = True) -> Model:
+    """The model of a file, compiled as the saved one was if `compiles`."""
+    described = file.description
+    with allowance(file.size, "use an undamaged file"), described_by(file.path, "model"):
+        model = made_again(described["model"])
+        restore_streams(model, described.get("streams"))
+    for name, variable in matching_weights(file, model):
+        file.read_into(name, variable.value)
+    if compiles and described.get("compile") is not None:
+        with described_by(file.path, "compile"):
+            with allowance(file.size + ROOM, "pass compile=False, and call compile() yourself"):
+                model.compile(**described["compile"])
+            if model.built:
                 restore_optimizer(file, model, described.get("optimizer"))
     return model
 
@@ -364,7 +385,7 @@ def weights_of(model: Model) -> dict[str, np.ndarray]:
     return {f"{WEIGHTS}/{i}/{v.path}": v.value for i, v in enumerate(model.variables)}
 
 
-def matching_weights(file: Reader, model: Model) -> list[tuple[str, Variable]]:
+def matching_weights(file: Reader | Held, model: Model) -> list[tuple[str, Variable]]:
     """Names of arrays and the variables that they belong to; refused if these are not all of them."""
     fix = "use a model of the same layers"
     named = {}
@@ -382,7 +403,7 @@ def matching_weights(file: Reader, model: Model) -> list[tuple[str, Variable]]:
     return found
 
 
-def check_like(file: Reader, name: str, variable: Variable, fix: str) -> None:
+def check_like(file: Reader | Held, name: str, variable: Variable, fix: str) -> None:
     """Refuse an array of another shape or type than a variable has."""
     dtype, shape, _ = file.table[name]
     if tuple(shape) != variable.shape or dtype != str(variable.dtype):
@@ -407,7 +428,7 @@ def optimizer_config(model: Model) -> dict[str, Any]:
     }
 
 
-def restore_optimizer(file: Reader, model: Model, described: Any) -> None:
+def restore_optimizer(file: Reader | Held, model: Model, described: Any) -> None:
     """Give the optimizer of a new model the state that the file has."""
     optimizer: Optimizer = model.optimizer
     fix, variables = "use an undamaged file", model.variables
