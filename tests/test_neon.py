@@ -137,7 +137,7 @@ def driver(tmp_path_factory):
     return repeat
 
 
-def one_chunk(samples, batch_size, single):
+def one_chunk(samples, batch_size, pace, first):
     """In place of `chunks`: all batches in one call of C."""
     starts = np.arange(0, samples, batch_size)
     yield 0, samples, starts, np.minimum(batch_size, samples - starts)

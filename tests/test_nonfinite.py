@@ -205,7 +205,7 @@ def fitted(x, y, policy, stepwise, monkeypatch, together=True):
     return (state(model), repr(history), failed), taken_over
 
 
-def one_chunk(samples, batch_size, single):
+def one_chunk(samples, batch_size, pace, first):
     """In place of `chunks`: all batches in one call of C."""
     starts = np.arange(0, samples, batch_size)
     yield 0, samples, starts, np.minimum(batch_size, samples - starts)

@@ -398,6 +398,25 @@ def test_a_copy_of_what_has_no_configuration_is_refused():
 # ---- the file itself ---------------------------------------------------------------------------------------
 
 
+def test_the_container_is_that_of_safetensors_to_the_byte():
+    arrays = {
+        "b": np.arange(3, dtype=np.float32),
+        "a": np.arange(4.0).reshape(2, 2),
+        "c": np.arange(1, dtype=np.int32),
+        "d": np.arange(2),
+        "none": np.zeros((0, 3), np.float32),
+        "one": np.array(3.0),
+        '\N{SNOWMAN} "quoted"/': np.ones(1, np.float32),
+        "B": np.ones(1, np.int64),
+    }
+    specs = {
+        name: safetensors.TensorSpec(dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
+        for name, a in arrays.items()
+    }
+    metadata = {"fastnn": '{"text": "\\n\n\x01\x7f\N{SNOWMAN}/"}'}
+    assert b"".join(container.contained(arrays, metadata)) == safetensors.serialize(specs, metadata)
+
+
 def test_names_may_be_as_long_as_the_system_lets_them(tmp_path):
     for name in ("n" * 255, "\N{SNOWMAN}" * 85):
         net().save(tmp_path / name)

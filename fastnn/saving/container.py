@@ -19,7 +19,7 @@ from .files import write_whole
 
 VERSION = 1
 DESCRIPTION = "fastnn"  # key of the container's metadata
-DTYPES = {"float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64"}
+DTYPES = {"int64": "I64", "float64": "F64", "float32": "F32", "int32": "I32"}  # in the order of arrays in a file
 MOST_NESTED = 100  # of lists and objects in a description
 PIECE = 1 << 22  # bytes of an array that are read at a time
 
@@ -59,17 +59,29 @@ def checksum(array: np.ndarray) -> int:
 
 def write(path: Any, arrays: dict[str, np.ndarray], description: dict[str, Any]) -> None:
     """Write arrays and a description that JSON can express; see `write_whole` for what happens on errors."""
-    import safetensors  # not needed by every program
-
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     table = {name: [str(a.dtype), list(a.shape), checksum(a)] for name, a in arrays.items()}
     text = json.dumps({"version": VERSION, **description, "arrays": table}, allow_nan=False, separators=(",", ":"))
     strict_json(os.fspath(path), text)  # what could not be read is not written
-    specs = {
-        name: safetensors.TensorSpec(dtype=str(a.dtype), shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
-        for name, a in arrays.items()
-    }
-    write_whole(path, safetensors.serialize(specs, {DESCRIPTION: signed(text)}))
+    write_whole(path, contained(arrays, {DESCRIPTION: signed(text)}))
+
+
+def contained(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> list[bytes | memoryview]:
+    """The parts of a container, as `safetensors.serialize` makes it: but that would join them, which takes as long as
+    writing them.
+    """
+    order = list(DTYPES)
+    names = sorted(arrays, key=lambda name: (order.index(str(arrays[name].dtype)), name))
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name in names:
+        array, begin = arrays[name], end
+        end += array.nbytes
+        header[name] = {"dtype": DTYPES[str(array.dtype)], "shape": array.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    data = [arrays[name].reshape(-1).view(np.uint8).data for name in names]
+    return [len(text).to_bytes(8, "little") + text, *data]
 
 
 def signed(text: str) -> str:

@@ -3,11 +3,12 @@
 import errno
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
     """Write a file so that `path` has the old content or the new one, whatever happens and whenever.
 
     The content is written beside it and reaches the disk before it takes the name, which reaches the disk before this
@@ -16,7 +17,8 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
     Parameters
     ----------
     path : path
-    content : bytes
+    parts : iterable of bytes or memoryview
+        The content, in order.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_whole(Path(folder, "file"), b"new")
+    ...     write_whole(Path(folder, "file"), [b"ne", b"w"])
     ...     Path(folder, "file").read_bytes()
     b'new'
     """
@@ -42,9 +44,10 @@ def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> No
         try:
             if target.exists() and os.name == "posix":
                 os.fchmod(descriptor, target.stat().st_mode & 0o777)
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            for part in parts:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
