@@ -28,9 +28,9 @@ class PyDataset:
 
     Attributes
     ----------
-    kept : tuple of str
-        Names of the attributes that change from epoch to epoch, such as an order of samples that `on_epoch_end`
-        shuffles. `fastnn.callbacks.BackupAndRestore` asks a data set with such hooks for them.
+    kept : tuple of str, default None
+        Names of the attributes that `on_epoch_begin` or `on_epoch_end` change, such as an order of samples; () for
+        none. `fastnn.callbacks.BackupAndRestore` refuses a data set that has these hooks and does not say so.
 
     Examples
     --------

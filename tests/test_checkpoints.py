@@ -91,6 +91,69 @@ def test_after_so_much_time(tmp_path, monkeypatch):
     assert bits(fastnn.load_model(next(tmp_path.glob("2 of*")))) != bits(model)
 
 
+def test_what_only_whole_epochs_have_is_waited_for(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Clock(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            now[0] += 1
+
+    often = timedelta(seconds=2)
+    best = ModelCheckpoint(tmp_path / "best {epoch} {batch}", save_best_only=True, save_freq=often)
+    named = ModelCheckpoint(tmp_path / "named {epoch} {batch} {val_loss:.2f}", save_freq=often)
+    options = {"epochs": 2, "validation_data": (X, Y), "callbacks": [Clock(), best, named]}
+    losses = net(optimizers.SGD(0.1)).fit(X, Y, 10, verbose=0, **options).history["val_loss"]
+    assert losses[1] < losses[0]
+    names = [f"best {i} 6" for i in (1, 2)] + [f"named {i} 6 {losses[i - 1]:.2f}" for i in (1, 2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_the_batch_in_a_name_is_the_last_one_that_was_done(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            now[0] += 10
+
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.params["epochs"], batch) == (7, 2):
+                self.model.stop_training = True
+
+    def batches():
+        for low in range(0, 60, 10):
+            yield X[low : low + 10], Y[low : low + 10]
+
+    class Again:
+        def __iter__(self):
+            return batches()
+
+    for epochs in (3, 7):
+        check = ModelCheckpoint(tmp_path / (f"{epochs}" + " {epoch} {batch}"), save_freq=timedelta(seconds=5))
+        net().fit(Again(), epochs=epochs, verbose=0, callbacks=[Stop(), check])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3 1 6", "3 2 6", "3 3 6", "7 1 3"]
+
+
+def test_hooks_of_a_subclass_are_called(tmp_path):
+    calls = []
+
+    class Check(ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            calls.append(batch)
+            super().on_train_batch_end(batch, logs)
+
+    class Ends(TerminateOnNaN):
+        def on_batch_end(self, batch, logs=None):
+            calls.append(-batch)
+
+    for save_freq in ("epoch", 3):
+        calls.clear()
+        called = [Check(tmp_path / f"{save_freq}", save_freq=save_freq), Ends()]
+        net().fit(X, Y, 20, verbose=0, callbacks=called, on_nonfinite="ignore")
+        assert calls == [0, 0, 1, -1, 2, -2]
+
+
 def test_a_monitor_that_is_missing_is_warned_of(tmp_path):
     check = ModelCheckpoint(tmp_path / "best", "val_loss", save_best_only=True)
     with pytest.warns(UserWarning, match="no 'val_loss'"):

@@ -1,6 +1,8 @@
 """BackupAndRestore: trainings go on after any interruption with the bits of one without."""
 
+import contextlib
 import errno
+import gc
 import json
 import os
 import random
@@ -8,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from datetime import timedelta
 
 import numpy as np
@@ -216,8 +219,8 @@ def test_within_an_epoch_no_batch_is_done_again(tmp_path):
     with pytest.raises(Killed):
         run(Kill(1, 4))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "epoch-1-batch-2.safetensors",
-        "epoch-1-batch-4.safetensors",
+        "backup-epoch-1-batch-2.safetensors",
+        "backup-epoch-1-batch-4.safetensors",
     ]
     seen.clear()
     run(Kill())
@@ -236,7 +239,7 @@ def test_time_is_what_it_waits_for(tmp_path, monkeypatch):
     found = []
     backup = BackupAndRestore(tmp_path, save_freq=timedelta(seconds=4))
     net().fit(X, Y, batch_size=10, epochs=2, verbose=0, callbacks=[Clock(), backup])
-    first, second, third = "epoch-0", "epoch-0-batch-4", "epoch-1-batch-2"
+    first, second, third = "backup-epoch-0", "backup-epoch-0-batch-4", "backup-epoch-1-batch-2"
     assert [[name.removesuffix(".safetensors") for name in names] for names in found] == [
         *[[first]] * 4,
         *[[second, first]] * 4,  # the second after the fourth batch; in the order of "-" and "."
@@ -246,17 +249,19 @@ def test_time_is_what_it_waits_for(tmp_path, monkeypatch):
 
 def test_a_metric_that_keeps_something_else_is_refused_within_epochs(tmp_path):
     class Silent(Largest):
-        kept = ()
+        kept = None
 
-    def run(save_freq):
+    def run(save_freq, metric):
         model = net()
-        model.compile("adam", "mse", metrics=[Silent()])
+        model.compile("adam", "mse", metrics=[metric])
         model.fit(X, np.eye(3)[Y], verbose=0, callbacks=[BackupAndRestore(tmp_path, save_freq)])
 
-    run("epoch")
-    with pytest.raises(ValueError, match=r"metric 'silent': received Silent without kept; expected"):
-        run(3)
+    run("epoch", Silent())
+    with pytest.raises(ValueError, match=r"metric 'silent': received Silent, which resets itself and does not say"):
+        run(3, Silent())
     assert not list(tmp_path.iterdir())
+    Silent.kept = ()
+    run(3, Silent())
 
 
 def test_data_that_change_themselves_and_do_not_say_so_are_refused(tmp_path):
@@ -333,8 +338,177 @@ def test_what_is_remembered_has_the_types_that_it_had(tmp_path):
         def on_epoch_begin(self, epoch, logs=None):
             self.values = np.array(["a"])
 
-    with pytest.raises(ValueError, match=r"state, .*: received an array of <U1; expected one of numbers"):
+    with pytest.raises(ValueError, match=r"state/0 Wrong/0: received numbers of <U1; expected strings, numbers"):
         net().fit(X, Y, verbose=0, callbacks=[Wrong(), BackupAndRestore(tmp_path / "wrong")])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.array(["a"]), np.str_("a"), np.longdouble(1), 1j, b"1", {1, 2}, {(1, 2): 3}, {"a": [object()]}, np.array([1j])],
+    ids=repr,
+)
+def test_what_no_file_can_hold_is_refused(value, tmp_path):
+    class Keeps(callbacks.Callback):
+        kept = ("value",)
+
+    keeps = Keeps()
+    keeps.value = value
+    with pytest.raises(ValueError, match=r"state/0 Keeps/0.*: received .*; expected strings, numbers .* out of kept"):
+        net().fit(X, Y, verbose=0, callbacks=[keeps, BackupAndRestore(tmp_path)])
+
+
+def test_attributes_called_as_the_methods_are(tmp_path):
+    class Data(Batches):
+        def __init__(self):
+            super().__init__()
+            self.state = self.restore = 3
+
+    class Watch(callbacks.Callback):
+        def __init__(self):
+            self.state = self.restore = {}
+
+    class Total(metrics.Metric):
+        target = "labels"
+
+        def __init__(self):
+            super().__init__("total")
+            self.state = self.add_variable(())
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.state.assign_add(y_pred.sum())
+
+        def result(self):
+            return self.state
+
+    def run(folder, kill=None):
+        model = net()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=[Total()])
+        model.fit(Data(), epochs=3, verbose=0, callbacks=[Watch(), BackupAndRestore(folder, 2), kill or Kill()])
+        return bits(model), model.history.history
+
+    expected = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", Kill(1, 4))
+    assert run(tmp_path / "killed") == expected
+
+
+def test_threads_that_make_batches_go_on(tmp_path):
+    class Threads(Batches):
+        def __init__(self):
+            super().__init__(workers=2, max_queue_size=3)
+
+    def run(folder, kill=None):
+        model = net()
+        model.fit(Threads(), epochs=3, verbose=0, callbacks=[BackupAndRestore(folder, 2), kill or Kill()])
+        return bits(model)
+
+    expected = run(tmp_path / "whole")
+    for kill in (Kill(0, 3), Kill(2, 4)):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", kill)
+    assert run(tmp_path / "killed") == expected
+
+
+def test_checkpoints_by_batches_go_on_counting(tmp_path):
+    def run(folder, kill=None):
+        check = ModelCheckpoint(folder / "{epoch}-{batch}", save_freq=4, save_weights_only=True)
+        called = [check, BackupAndRestore(folder / "backup", 1), kill or Kill()]
+        net().fit(X, Y, batch_size=10, epochs=3, verbose=0, callbacks=called)
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    expected = run(tmp_path / "whole")
+    assert sorted(expected) == ["1-4", "2-2", "2-6", "3-4"]
+    for kill in (Kill(0, 2), Kill(1, 0), Kill(2, 2)):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", kill)
+    assert run(tmp_path / "killed") == expected
+
+
+def test_two_backups_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="callbacks: received two BackupAndRestore; expected one"):
+        net().fit(X, Y, verbose=0, callbacks=[BackupAndRestore(tmp_path / name) for name in "ab"])
+
+
+def test_other_files_of_the_folder_stay(tmp_path):
+    called = [ModelCheckpoint(tmp_path / "epoch-{epoch}.safetensors"), BackupAndRestore(tmp_path)]
+    net().fit(X, Y, epochs=4, verbose=0, callbacks=called)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"epoch-{i}.safetensors" for i in (1, 2, 3, 4)]
+
+
+def test_no_data_are_kept_alive(tmp_path):
+    for last in (Kill(), Kill(1, 0)):
+        x, backup, model = X.copy(), BackupAndRestore(tmp_path), net()
+        held = weakref.ref(x)
+        with contextlib.suppress(Killed):
+            model.fit(x, Y, epochs=3, verbose=0, callbacks=[backup, last])
+        del x
+        gc.collect()
+        assert held() is None and backup.model is model
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, Killed])
+def test_the_same_callbacks_go_on_after_an_interruption(error, tmp_path):
+    class Interrupt(callbacks.Callback):
+        at = 3
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == self.at:
+                raise error
+
+    expected = train(tmp_path / "whole")[:3]
+    (tmp_path / "again").mkdir()
+    interrupt = Interrupt()
+    called = [BackupAndRestore(tmp_path / "again" / "backup", 1), *others(tmp_path / "again"), interrupt]
+    model = net()
+    with pytest.raises(error):
+        model.fit(X, Y, batch_size=10, epochs=EPOCHS, verbose=0, callbacks=called)
+    interrupt.at = None
+    history = model.fit(X, Y, batch_size=10, epochs=EPOCHS, verbose=0, callbacks=called)  # the same model, too
+    assert (bits(model), history.history, history.epoch) == expected
+
+
+def test_warnings_point_at_the_call_of_fit(tmp_path):
+    with pytest.raises(Killed):
+        net().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), Kill(1, 0)])
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="skips") as found:
+        net().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), Kill()])
+    assert {warning.filename for warning in found} == {__file__}
+
+
+@pytest.mark.parametrize("field", ["metrics", "thresholds", "streams", "data", "batches"])
+def test_a_backup_of_a_training_that_differs_a_little_is_refused(field, tmp_path):
+    def run(changed=False, kill=None):
+        class Fewer(Batches):
+            def __len__(self):
+                return 3 if changed else 6
+
+        Fewer.__name__ = "Batches"
+        model = net()
+        if changed and field == "streams":
+            model.layers[2]._stream += 1
+        score = {"metrics": metrics.MeanIoU(3)}.get(field) if changed else None
+        thresholds = 100 if changed and field == "thresholds" else 50
+        score = score or metrics.AUC(num_thresholds=thresholds)
+        model.compile("adam", "categorical_crossentropy", metrics=[score])
+        before = bits(model)
+        data = (Fewer(),) if field == "batches" else (X, np.eye(3)[Y])
+        if field == "batches":
+            model.compile("adam", "sparse_categorical_crossentropy")
+        options = {} if field == "batches" else {"batch_size": 12 if changed and field == "data" else 10}
+        called = [BackupAndRestore(tmp_path, 1), kill or Kill()]
+        try:
+            model.fit(*data, epochs=3, verbose=0, callbacks=called, **options)
+        except FormatError:
+            assert bits(model) == before and model.optimizer.iterations == 0
+            raise
+
+    with pytest.raises(Killed):
+        run(kill=Kill(1, 2))
+    expected = {"thresholds": "backup of .*variables of shapes", "batches": "data of .* of 3 batches"}
+    with pytest.raises(FormatError, match=expected.get(field, f"{field} of .*: received")):
+        run(changed=True)
 
 
 def test_two_files_are_kept_and_a_damaged_one_is_skipped(tmp_path):
@@ -342,11 +516,11 @@ def test_two_files_are_kept_and_a_damaged_one_is_skipped(tmp_path):
     with pytest.raises(Killed):
         train(tmp_path / "killed", kill=Kill(4, 1))
     backups = sorted((tmp_path / "killed" / "backup").iterdir())
-    assert [path.name for path in backups] == ["epoch-3.safetensors", "epoch-4.safetensors"]
+    assert [path.name for path in backups] == ["backup-epoch-3.safetensors", "backup-epoch-4.safetensors"]
     damaged = bytearray(backups[1].read_bytes())
     damaged[-1] ^= 1
     backups[1].write_bytes(damaged)
-    with pytest.warns(UserWarning, match=r"skips .*epoch-4\.safetensors.*: array"):
+    with pytest.warns(UserWarning, match=r"skips .*backup-epoch-4\.safetensors.*: array"):
         assert train(tmp_path / "killed") == expected
 
 
@@ -480,7 +654,7 @@ def test_a_backup_of_another_optimizer_or_other_data_is_refused(tmp_path):
 
 def states(backup):
     """What callbacks remember, in a backup."""
-    return dict(backup["state"]["dict"])["callbacks"]
+    return backup["state"]["callbacks"]
 
 
 @pytest.mark.parametrize(
@@ -549,12 +723,12 @@ def test_with_both_files_damaged_it_begins_anew(tmp_path):
         train(tmp_path / "killed", kill=Kill(4, 1))
     for path in (tmp_path / "killed" / "backup").iterdir():
         path.write_bytes(path.read_bytes()[:-1])
-    (tmp_path / "killed" / "backup" / ".epoch-3.safetensors.12345678.tmp").write_bytes(b"left")
+    (tmp_path / "killed" / "backup" / ".backup-epoch-3.safetensors.12345678.tmp").write_bytes(b"left")
     with pytest.warns(UserWarning, match="skips"), pytest.raises(Killed):
         train(tmp_path / "killed", kill=Kill(2, 1))
     assert sorted(path.name for path in (tmp_path / "killed" / "backup").glob("*.safetensors")) == [
-        "epoch-1.safetensors",
-        "epoch-2.safetensors",
+        "backup-epoch-1.safetensors",
+        "backup-epoch-2.safetensors",
     ]
     assert train(tmp_path / "killed")[:4] == expected[:4]
 
@@ -589,7 +763,10 @@ def test_missing_space_shows_before_the_first_epoch(number, tmp_path, monkeypatc
 
 def test_the_files_stay_if_they_shall(tmp_path):
     net().fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path, delete_checkpoint=False)])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-2.safetensors", "epoch-3.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "backup-epoch-2.safetensors",
+        "backup-epoch-3.safetensors",
+    ]
     model = net()
     model.fit(X, Y, epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])  # two more
     whole = net()
@@ -621,7 +798,7 @@ def test_states_of_callbacks_are_json_and_arrays(tmp_path):
         train(tmp_path / "killed", kill=Kill(3, 0))
     from safetensors import safe_open
 
-    with safe_open(tmp_path / "killed" / "backup" / "epoch-3.safetensors", "numpy") as file:
+    with safe_open(tmp_path / "killed" / "backup" / "backup-epoch-3.safetensors", "numpy") as file:
         found = json.loads(file.metadata()["fastnn"])["backup"]
         assert found["callbacks"][:2] == ["BackupAndRestore", "EarlyStopping"]
         assert sum(name.startswith("state/") for name in list(file.keys())) == 8  # the best weights

@@ -56,7 +56,9 @@ class Callback:
     model : Model
         The model that runs.
     params : dict
-        Its settings: "epochs", "steps", "samples", "batch_size", "verbose", "mode", "on_nonfinite".
+        Its settings: "epochs", "steps", "samples", "batch_size", "verbose", "mode", and of ``fit`` "on_nonfinite".
+    kept : tuple of str
+        Names of the attributes that change during training, for `BackupAndRestore`; by default none.
 
     Examples
     --------
@@ -65,11 +67,16 @@ class Callback:
     ...         print(epoch, logs["loss"])
     >>> CallbackList([Report()]).on_epoch_end(0, {"loss": 0.5})
     0 0.5
+    >>> class Count(Callback):
+    ...     kept = ("epochs",)  # a training that goes on goes on counting
+    ...     epochs = 0
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.epochs += 1
     """
 
     model: Any = None
     params: dict[str, Any] | None = None
-    kept: tuple[str, ...] = ()  # attributes that `state` gives
+    kept: tuple[str, ...] = ()
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Receive the settings of the run."""
@@ -80,7 +87,7 @@ class Callback:
         self.model = model
 
     def state(self) -> dict[str, Any]:
-        """What it remembers, for `BackupAndRestore`: numbers, strings, arrays, lists and dicts.
+        """What it remembers, for `BackupAndRestore`: numbers, strings, arrays of numbers, lists, tuples and dicts.
 
         By default the attributes whose names are in ``kept``.
         """
@@ -90,16 +97,6 @@ class Callback:
         """Remember again what `state` gave; after `on_train_begin`. By default it sets attributes."""
         for name, value in state.items():
             setattr(self, name, value)
-
-    def _resume(self, training: Training) -> Place | None:
-        """Where a training goes on that was interrupted, if this callback knows."""
-        return None
-
-    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
-        """Training is between two pieces of work, before a batch of an epoch."""
-
-    def _ended(self) -> None:
-        """Training has ended, and all callbacks have heard of it."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Called when ``fit`` begins."""
@@ -157,6 +154,34 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 OLDER = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 
 
+class Internal(Callback):
+    """Base of fastnn's callbacks that are told more than the hooks say, without a call for each batch."""
+
+    def uses(self, hook: str) -> bool:
+        """Whether it does something in a hook, as it is set up now."""
+        return overrides(self, hook)
+
+    def progress(self, done_batches: int, logs: Logs = None) -> None:
+        """So many batches of an epoch, evaluation or prediction are done."""
+
+    def resume(self, training: Training) -> Place | None:
+        """Where a training goes on that was interrupted, if this callback knows."""
+        return None
+
+    def pause(self, training: Training, place: Place, done: int) -> None:
+        """Training is between two pieces of work, at this place, with so many batches of the epoch done.
+
+        At the end of an epoch, after its hooks, the place is the first batch of the next one.
+        """
+
+    def ends_at(self, error: NonFiniteError) -> bool:
+        """Whether training ends in order where it has diverged."""
+        return False
+
+    def ended(self) -> None:
+        """Training has ended, and all callbacks have heard of it."""
+
+
 class CallbackList(Callback):
     """Passes every hook on to several callbacks, in their order and with the same `logs`.
 
@@ -192,38 +217,42 @@ class CallbackList(Callback):
     def overrides(self, hook_names: Iterable[str]) -> bool:
         """Whether any callback does something in one of these hooks."""
         names = [name for hook in hook_names for name in (hook, OLDER.get(hook, hook))]
-        return any(_overrides(callback, name) for callback in self.callbacks for name in names)
+        return any(
+            callback.uses(name) if isinstance(callback, Internal) else overrides(callback, name)
+            for callback in self.callbacks
+            for name in names
+        )
+
+    @property
+    def internal(self) -> list[Internal]:
+        """Those that are told more than the hooks say."""
+        return [callback for callback in self.callbacks if isinstance(callback, Internal)]
 
     def progress(self, done_batches: int, logs: Logs = None) -> None:
-        """Tell callbacks that have a method `progress` how many batches of the epoch are done.
-
-        It is called between pieces of work, not for each batch, so it slows nothing down.
-        """
-        for callback in self.callbacks:
-            if hasattr(callback, "progress"):
-                callback.progress(done_batches, logs)
+        """Tell how many batches of the epoch are done: between pieces of work, not after each batch."""
+        for callback in self.internal:
+            callback.progress(done_batches, logs)
 
     def resume(self, training: Training) -> Place:
         """Where training begins: where a backup was written if one of the callbacks has it."""
-        places = [callback._resume(training) for callback in self.callbacks]
-        return next((place for place in places if place is not None), training.begin)
+        begin = training.begin
+        for callback in self.internal:
+            begin = callback.resume(training) or begin
+        return begin
 
-    def pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
-        """Tell callbacks which batch comes next: between pieces of work, not after each one.
-
-        At the end of an epoch, after its hooks, that is the first batch of the next one.
-        """
-        for callback in self.callbacks:
-            callback._pause(epoch, batch, logs)
-
-    def ended(self) -> None:
-        """Tell callbacks that all of them know of the end of training."""
-        for callback in self.callbacks:
-            callback._ended()
+    def pause(self, training: Training, place: Place, done: int) -> None:
+        """Tell where training is: between pieces of work, and at the end of each epoch."""
+        for callback in self.internal:
+            callback.pause(training, place, done)
 
     def ends_at(self, error: NonFiniteError) -> bool:
         """Whether one of the callbacks lets training end in order where it has diverged."""
-        return any([callback.ends_at(error) for callback in self.callbacks if hasattr(callback, "ends_at")])
+        return any([callback.ends_at(error) for callback in self.internal])
+
+    def ended(self) -> None:
+        """Tell that all callbacks have heard of the end of training."""
+        for callback in self.internal:
+            callback.ended()
 
 
 def _flat(callbacks: Any) -> list[Callback]:
@@ -239,7 +268,8 @@ def _flat(callbacks: Any) -> list[Callback]:
     raise invalid("callbacks", show(callbacks), "instances of Callback", fix, TypeError)
 
 
-def _overrides(callback: Callback, name: str) -> bool:
+def overrides(callback: Callback, name: str) -> bool:
+    """Whether a callback has a method of its own, or a function, for a hook."""
     return getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
 
 

@@ -6,12 +6,15 @@ import time
 import warnings
 from datetime import timedelta
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from ..errors import check_flag, check_number, invalid, is_one_of, not_provided, show
-from .base import Callback, Logs, Place, Training, check_verbose
+from .base import Internal, Logs, Place, Training, check_verbose
 from .monitors import Monitor
 from .progress import say
+
+BACKUP = "backup-epoch"  # first part of the names of backups, so that a folder may have other files, too
 
 
 class Frequency:
@@ -20,11 +23,6 @@ class Frequency:
     Parameters
     ----------
     save_freq : "epoch", int or timedelta
-
-    Attributes
-    ----------
-    done : int
-        Batches of the epoch when `due` was called.
     """
 
     def __init__(self, save_freq: Any):
@@ -35,29 +33,29 @@ class Frequency:
             raise invalid("save_freq", show(save_freq), expected, fix)
         self.batches: int | None = save_freq if whole else None
         self.seconds: float | None = save_freq.total_seconds() if timed else None
-        self.begin()
+        self.waited = self.seen = 0  # batches since the last file, and those of the epoch that are counted already
+        self.start()
 
-    def begin(self, batch: int = 0) -> None:
-        """Count from now on, where so many batches of an epoch are done."""
-        self._seen, self._since, self._last = batch, 0, time.monotonic()
+    def start(self, batch: int = 0) -> None:
+        """Let time pass from now on, with so many batches of the epoch done."""
+        self.seen, self._began = batch, time.monotonic()
 
-    def due(self, batch: int, steps: int | None) -> bool:
-        """Whether it is time for a file, where so many batches of an epoch are done; 0 at its end, of `steps`."""
-        self.done = batch or steps or self._seen
-        self._since += max(0, self.done - self._seen)
-        self._seen = batch
+    def due(self, place: Place, done: int) -> bool:
+        """Whether it is time for a file, at a place in training with so many batches of the epoch done."""
+        self.waited += done - self.seen
+        self.seen = place.batch
         if self.batches is not None:
-            due = self._since >= self.batches
-        elif self.seconds is not None:
-            due = time.monotonic() - self._last >= self.seconds
-        else:
-            due = batch == 0
-        if due:
-            self.begin(batch)
-        return due
+            return self.waited >= self.batches
+        if self.seconds is not None:
+            return time.monotonic() - self._began >= self.seconds
+        return place.batch == 0
+
+    def written(self) -> None:
+        """Begin to wait anew."""
+        self.waited, self._began = 0, time.monotonic()
 
 
-class ModelCheckpoint(Monitor):
+class ModelCheckpoint(Internal, Monitor):
     """Writes the model to a file, after each epoch, so many batches or so much time, or where it is better than before.
 
     Parameters
@@ -78,7 +76,8 @@ class ModelCheckpoint(Monitor):
         Whether less or more is better; "auto" goes by the name.
     save_freq : "epoch", int or datetime.timedelta, default "epoch"
         After each epoch; after so many batches, counted over all epochs, each of which is then a call of its own; or
-        whenever so much time has passed, between two batches or at the end of an epoch.
+        whenever so much time has passed, between two batches or at the end of an epoch: there alone if `filepath` or
+        `save_best_only` need an entry that only complete epochs have, such as "val_loss".
     initial_value_threshold : float, optional
         The best value before training.
 
@@ -100,8 +99,6 @@ class ModelCheckpoint(Monitor):
     ...     sorted(path.name for path in Path(folder).iterdir())
     ['1.safetensors', '2.safetensors']
     """
-
-    kept = (*Monitor.kept, "_batches", "_seen")
 
     def __init__(
         self,
@@ -129,38 +126,54 @@ class ModelCheckpoint(Monitor):
             check_number("initial_value_threshold", initial_value_threshold, -1.7e308, expected, fix)
         self.initial_value_threshold = initial_value_threshold
         self.best = initial_value_threshold
-        self._batches = self._epoch = self._seen = 0
-        if self._frequency.batches:
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+        self._epoch = 0
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"waited": self._frequency.waited, "seen": self._frequency.seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.wait, self.best = state["wait"], state["best"]
+        self._frequency.waited, self._frequency.seen = state["waited"], state["seen"]
+
+    def uses(self, hook: str) -> bool:
+        own = type(self).on_train_batch_end is not ModelCheckpoint.on_train_batch_end
+        return super().uses(hook) and (hook != "on_train_batch_end" or own or self._frequency.batches is not None)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._warned = False  # what is best, and how many batches there were, stays from one training to the next
-        self._frequency.begin()
+        self._frequency.start()
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch, self._seen = epoch, 0
+        self._epoch, self._frequency.seen = epoch, 0
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.save_freq == "epoch":
             self._save(epoch, None, logs)
 
-    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
-        """Write the model if it is time to, before a batch of an epoch."""
-        if self._frequency.seconds and self._frequency.due(batch, (self.params or {}).get("steps")):
-            self._save(epoch if batch else epoch - 1, self._frequency.done - 1, logs)
-
-    def _after_batch(self, batch: int, logs: Logs = None) -> None:
-        taken, self._seen = batch + 1 - self._seen, batch + 1  # several with steps_per_execution
-        before, self._batches = self._batches, self._batches + taken
-        every = self._frequency.batches
-        if every and self._batches // every > before // every:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        if self._frequency.batches and self._frequency.due(Place(self._epoch, batch + 1), batch + 1):
             self._save(self._epoch, batch, logs)
+
+    def pause(self, training: Training, place: Place, done: int) -> None:
+        """Write the model if so much time has passed."""
+        if self._frequency.seconds and self._frequency.due(place, done):
+            if not place.batch:
+                self._save(place.epoch - 1, done - 1, place.logs)
+            elif self._needed() <= {"epoch", "batch", *place.logs}:
+                self._save(place.epoch, done - 1, place.logs)
+
+    def _needed(self) -> set[str]:
+        """The entries of the logs, and other fields, that a file needs."""
+        fields = {re.split(r"[.\[]", name)[0] for _, name, *_ in Formatter().parse(self.filepath) if name}
+        return fields | ({self.monitor} if self.save_best_only else set())
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         """Write the model if it is to be written."""
         from ..saving import save_model, save_weights
         from ..saving.files import make_folders
 
+        self._frequency.written()
         path, place = self._path(epoch, batch, logs), f"Epoch {epoch + 1}"
         if self.save_best_only:
             value = self.monitored(logs)
@@ -182,7 +195,7 @@ class ModelCheckpoint(Monitor):
             raise invalid("filepath", received, expected, "correct the name") from None
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(Internal):
     """Goes on where a training was killed, and ends with the bits of one that was not.
 
     A file in `backup_dir` has all that training goes on with: weights, state of the optimizer, epoch and batch,
@@ -190,12 +203,13 @@ class BackupAndRestore(Callback):
     again, it takes the newest whole file and begins there. Two files are kept; one that is damaged is skipped with a
     warning. The first one is written before the first epoch, so that missing space shows at once.
 
-    Within an epoch, the hooks `on_train_begin` and `on_epoch_begin` of callbacks run again before they get their state.
+    When it goes on, the hook `on_train_begin` of all callbacks, and within an epoch `on_epoch_begin`, too, runs before
+    they get their state back.
 
     Parameters
     ----------
     backup_dir : path
-        Folder, made if it is not there. One for each training: each call of ``fit``.
+        Folder, made if it is not there. Each call of ``fit`` in a program needs one of its own.
     save_freq : "epoch", int or datetime.timedelta, default "epoch"
         A file after each epoch; or between two batches, as soon as so many were done, or so much time has passed,
         since the last one. Batches need no calls of their own, unlike those of `ModelCheckpoint`: a few more may be
@@ -209,8 +223,10 @@ class BackupAndRestore(Callback):
     ------
     ValueError
         The data are a generator, which cannot begin in the middle; pass arrays, or a `fastnn.utils.PyDataset` whose
-        batches depend on their numbers, on the global random numbers of NumPy and Python, and on attributes named in
-        its ``kept``. Or a metric of one's own has attributes that it does not name in its ``kept``.
+        batches depend on their numbers, on attributes named in its ``kept``, and (with ``workers=1``) on the global
+        random numbers of NumPy and Python. Or a data set has hooks, or, where files are written within epochs, a metric
+        has a `reset_state` of its own, and does not say in ``kept`` what they change. Or there is a second
+        `BackupAndRestore`.
     FormatError
         The newest whole file is of another training.
     OSError
@@ -228,8 +244,6 @@ class BackupAndRestore(Callback):
     [0, 1]
     """
 
-    _training: Training | None = None  # that is under way
-
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
@@ -246,53 +260,56 @@ class BackupAndRestore(Callback):
     def _files(self) -> list[Path]:
         """The files, the newest first."""
         found = []
-        for path in self.backup_dir.glob("epoch-*.safetensors"):
-            number = re.fullmatch(r"epoch-(\d+)(?:-batch-(\d+))?\.safetensors", path.name)
+        for path in self.backup_dir.glob(f"{BACKUP}-*.safetensors"):
+            number = re.fullmatch(rf"{BACKUP}-(\d+)(?:-batch-(\d+))?\.safetensors", path.name)
             if number:
                 found.append((int(number[1]), int(number[2] or 0), path))
         return [path for *_, path in sorted(found, reverse=True)]
 
-    def _resume(self, training: Training) -> Place:
-        """Where to begin: where the newest whole file was written, or where the training begins."""
+    def resume(self, training: Training) -> Place:
+        """Where the newest whole file was written, or where the training begins."""
         from ..saving import FormatError
         from ..saving.backup import check_resumable, open_backup, restore_backup
         from ..saving.files import make_folders
 
+        if sum(isinstance(callback, BackupAndRestore) for callback in training.called.callbacks) > 1:
+            raise invalid("callbacks", "two BackupAndRestore", "one, which training goes on with", "leave one out")
         check_resumable(training, within=self.save_freq != "epoch")
-        self._training = training
-        for left in self.backup_dir.glob(".epoch-*.tmp"):  # of a process that was killed while it wrote
+        for left in self.backup_dir.glob(f".{BACKUP}-*.tmp"):  # of a process that was killed while it wrote
             left.unlink()
         for path in self._files():
             try:
                 file = open_backup(path)
             except FormatError as error:
-                warnings.warn(f"BackupAndRestore skips {path}, which is now a .damaged file: {error}", stacklevel=4)
+                if error.field == "version":  # of a newer fastnn, which can read it
+                    raise
                 path.replace(path.with_suffix(".damaged"))
+                warnings.warn(f"BackupAndRestore skips {path}, which is now a .damaged file: {error}", stacklevel=5)
                 continue
             place = restore_backup(file, training)
-            self._frequency.begin(place.batch)
+            self._frequency.start(place.batch)
+            self._frequency.written()
             return place
         make_folders(self.backup_dir)
-        self._frequency.begin()
-        self._write(training.begin)
+        self._frequency.start()
+        self._write(training, training.begin)
         return training.begin
 
-    def _pause(self, epoch: int, batch: int, logs: Logs = None) -> None:
-        """Write where training is if it is time to: before a batch of an epoch."""
-        if self._frequency.due(batch, (self.params or {}).get("steps")):
-            self._write(Place(epoch, batch, logs or {}))
+    def pause(self, training: Training, place: Place, done: int) -> None:
+        """Write where training is if it is time to."""
+        if self._frequency.due(place, done):
+            self._write(training, place)
 
-    def _write(self, place: Place) -> None:
+    def _write(self, training: Training, place: Place) -> None:
         from ..saving.backup import write_backup
 
-        assert self._training is not None
-        name = f"epoch-{place.epoch}" + f"-batch-{place.batch}" * bool(place.batch)
-        write_backup(self.backup_dir / f"{name}.safetensors", self._training, place)
+        self._frequency.written()
+        name = f"{BACKUP}-{place.epoch}" + f"-batch-{place.batch}" * bool(place.batch)
+        write_backup(self.backup_dir / f"{name}.safetensors", training, place)
         for path in self._files()[2:]:
             path.unlink()
 
-    def _ended(self) -> None:
-        """Remove the files, if they shall be, after all callbacks have heard that training has ended."""
-        self._training = None
+    def ended(self) -> None:
+        """Remove the files, if they shall be."""
         for path in self._files() if self.delete_checkpoint else ():
             path.unlink()

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ..errors import NonFiniteError, check_flag, check_number, invalid, is_one_of, show, unknown
-from .base import Callback, Logs, check_count, check_verbose
+from .base import Callback, Internal, Logs, check_count, check_verbose
 from .progress import say
 
 # Parts of the names of metrics of which more, or less, is better.
@@ -289,7 +289,7 @@ class ReduceLROnPlateau(Monitor):
                 self.cooldown_counter, self.wait = self.cooldown, 0
 
 
-class TerminateOnNaN(Callback):
+class TerminateOnNaN(Internal):
     """Ends training in order where a loss or gradient is not finite, instead of by `NonFiniteError`.
 
     The weights are those after the last finite step; the epoch is not in the history. With ``on_nonfinite="ignore"``,
@@ -323,15 +323,19 @@ class TerminateOnNaN(Callback):
         say(f"Step {error.step}: Invalid loss, terminating training")
         return True
 
-    def on_train_begin(self, logs: Logs = None) -> None:
-        self.__dict__.pop("on_train_batch_end", None)
-        if (self.params or {}).get("on_nonfinite") == "ignore":
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+    def _watches(self) -> bool:
+        """Whether it has to look at each batch, for nothing else finds what is not finite."""
+        return (self.params or {}).get("on_nonfinite") == "ignore"
 
-    def _after_batch(self, batch: int, logs: Logs = None) -> None:
+    def uses(self, hook: str) -> bool:
+        own = type(self).on_train_batch_end is not TerminateOnNaN.on_train_batch_end
+        return super().uses(hook) and (hook != "on_train_batch_end" or own or self._watches())
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """End training if the loss so far is not finite."""
+        super().on_train_batch_end(batch, logs)
         loss = (logs or {}).get("loss", 0.0)
-        if np.isfinite(loss):
+        if np.isfinite(loss) or not self._watches():
             return
         if self.raise_error:
             expected, fix = "a finite loss", "lower the learning rate, or scale the inputs"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .base import Callback, Logs, check_verbose
+from .base import Internal, Logs, check_verbose
 
 
-class ProgbarLogger(Callback):
+class ProgbarLogger(Internal):
     """Shows how far a run is: a bar while it runs, and one line for each epoch or evaluation.
 
     It shows the entries of the logs in their order. The seconds are those of the whole epoch; the samples

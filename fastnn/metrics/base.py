@@ -16,9 +16,9 @@ from ..variable import Variable, allowed
 class Metric(Configurable):
     """A running value.
 
-    A subclass keeps it in variables of `add_variable`, or in attributes that its `reset_state` resets, and
-    takes in the arrays of each batch in `update_state`. That runs in Python, after the batches have run in C;
-    a function of `fastnn.ops` with one value per sample runs in C too, see `MeanMetric`.
+    A subclass keeps it in variables of `add_variable`, or in attributes that its `reset_state` resets and ``kept``
+    names, and takes in the arrays of each batch in `update_state`. That runs in Python, after the batches have run in
+    C; a function of `fastnn.ops` with one value per sample runs in C too, see `MeanMetric`.
 
     Parameters
     ----------
@@ -36,6 +36,9 @@ class Metric(Configurable):
     target : {"values", "labels"}
         What `update_state` expects as `y_true`: floating values in the shape of the predictions, or int32
         class labels.
+    kept : tuple of str or None
+        Names of the attributes, besides variables, that change; () for none. `BackupAndRestore` needs to know them to
+        go on within an epoch, if there is a `reset_state`.
 
     Examples
     --------
@@ -55,7 +58,7 @@ class Metric(Configurable):
     """
 
     target = VALUES
-    kept: tuple[str, ...] = ()  # attributes besides the variables that `state` gives
+    kept: tuple[str, ...] | None = None
     in_c = False  # whether training sums its values in C
     at_end = False  # whether its result is asked for only at the end of an epoch
 
@@ -108,7 +111,7 @@ class Metric(Configurable):
 
     def state(self) -> dict[str, Any]:
         """What it has taken in so far, for `BackupAndRestore`: its variables and the attributes named in ``kept``."""
-        kept = {name: getattr(self, name) for name in self.kept}
+        kept = {name: getattr(self, name) for name in self.kept or ()}
         return {"variables": [variable.numpy() for variable in self.variables], "kept": kept}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -117,6 +120,10 @@ class Metric(Configurable):
             setattr(self, name, value)
         if len(self._variables) < len(state["variables"]):
             self._add_variables()
+        shapes = [[np.shape(v) for v in found] for found in (self.variables, state["variables"])]
+        if shapes[0] != shapes[1]:
+            received, expected = f"variables of shapes {shapes[1]}", f"{shapes[0]}, those of {self.name!r}"
+            raise invalid("state", received, expected, "make all variables in __init__")
         for variable, value in zip(self.variables, state["variables"], strict=True):
             variable.assign(value)
 

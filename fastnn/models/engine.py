@@ -87,7 +87,7 @@ class Engine(Layer):
 
     def _running(self) -> dict[str, Any]:
         """The running values of loss and metrics."""
-        found = [metric.state() for metric in self._metrics()]
+        found = [type(metric).state(metric) for metric in self._metrics()]  # a variable of one may be called state
         return {"total": self._loss_total, "rows": self._loss_rows, "parts": self._loss_parts, "metrics": found}
 
     def _go_on(self, running: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class Engine(Layer):
         self._loss_total, self._loss_rows = running["total"], running["rows"]
         self._loss_parts = running["parts"]
         for metric, state in zip(self._metrics(), running["metrics"], strict=True):
-            metric.restore(state)
+            type(metric).restore(metric, state)
 
     def _metrics(self) -> list[Metric]:
         return self._objective.metrics if self._objective else []

@@ -296,13 +296,13 @@ class Sharing(threading.local):
 
     Attributes
     ----------
-    entries : dict of int to list of dict, or None
-        What was written of each layer, by its id. None outside of such a block.
+    entries : dict of int to (Layer, list of dict), or None
+        Each layer, by its id, and what was written of it. None outside of such a block.
     layers : dict of int to (dict, Layer)
         What was read, by "shared_object_id": the first entry, and the layer.
     """
 
-    entries: dict[int, list[dict[str, Any]]] | None = None
+    entries: dict[int, tuple[Layer, list[dict[str, Any]]]] | None = None
     layers: dict[int, tuple[dict[str, Any], Layer]] = field(default_factory=dict)
 
 
@@ -318,7 +318,7 @@ def sharing() -> Iterator[None]:
     _sharing.entries, _sharing.layers = {}, {}
     try:
         yield
-        shared = [entries for entries in _sharing.entries.values() if len(entries) > 1]
+        shared = [entries for _, entries in _sharing.entries.values() if len(entries) > 1]
         for number, entries in enumerate(shared):
             for entry in entries:
                 entry[SHARED] = number
@@ -330,7 +330,7 @@ def layer_config(layer: Layer, **more: Any) -> dict[str, Any]:
     """Class name and configuration of a layer, and more."""
     entry = {"class_name": kind_of(layer), "config": layer.get_config(), **more}
     if _sharing.entries is not None:
-        _sharing.entries.setdefault(id(layer), []).append(entry)
+        _sharing.entries.setdefault(id(layer), (layer, []))[1].append(entry)
     return entry
 
 
@@ -365,4 +365,5 @@ def new_layer(entry: dict[str, Any]) -> Layer:
     if not is_one_of(name, classes):
         raise unknown("class_name", name, classes)
     config: Any = entry.get("config")
+    config = config.copy() if isinstance(config, dict) else config  # from_config() of a class may take entries out
     return classes[str(name)].from_config(config)

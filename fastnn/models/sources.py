@@ -102,9 +102,14 @@ class ArraySource:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
-    def position(self, argument: str = "x", within: bool = False) -> list[int]:
-        """Where the next epoch begins, or the one began within which training is."""
-        return self._began if within else [self._passes, self._done]
+    def position(self, argument: str = "x") -> list[int]:
+        """Where the next epoch begins."""
+        return [self._passes, self._done]
+
+    @property
+    def began(self) -> list[int]:
+        """Where the present epoch began."""
+        return self._began
 
     def resume(self, position: list[int], first: int = 0) -> None:
         """Begin where `position` was."""
@@ -174,7 +179,8 @@ class StreamSource:
         self.stream, self.prepare, self.shuffle, self.steps = stream, prepare, shuffle, steps
         self.samples, self.batch_size = None, None
         self.rows = 0
-        self.batches = steps or length_of(stream)
+        self._length = length_of(stream)
+        self.batches = steps or self._length
         self._passes, self._pace = 0, loop.Pace()
         self._memory: dict[str, np.ndarray] = {}  # of joined batches; new memory would take longer than copying
         self._rest: Iterator[Any] | None = None  # of the pass that is not at its end
@@ -204,9 +210,9 @@ class StreamSource:
                 raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
             raise
 
-    def position(self, argument: str = "x", within: bool = False) -> list[int]:
-        """Which pass the next epoch begins with, or the one began within which training is, and how many batches of
-        it are made already; refused where an epoch begins within a pass, or nobody knows where.
+    def position(self, argument: str = "x") -> list[int]:
+        """Which pass the next epoch begins with, and how many batches of it are made already; refused where an epoch
+        begins within a pass, or nobody knows where.
         """
         if not isinstance(self.stream, PyDataset):
             expected = "arrays or a PyDataset, which can begin anywhere"
@@ -219,6 +225,11 @@ class StreamSource:
         if self.steps is not None and self.steps != length_of(self.stream):
             expected, fix = "all batches of the PyDataset in each epoch", "leave it out"
             raise invalid("steps_per_epoch", show(self.steps), f"{expected} with BackupAndRestore", fix)
+        return self.began
+
+    @property
+    def began(self) -> list[int]:
+        """Which pass the present epoch is, or the next one between epochs, and how many batches are made ahead."""
         return [self._passes - (self._rest is not None), len(self._first)]
 
     def resume(self, position: list[int], first: int = 0) -> None:
@@ -233,15 +244,15 @@ class StreamSource:
     @property
     def kind(self) -> str:
         """What tells the data from others."""
-        return type(self.stream).__name__
+        return f"{type(self.stream).__name__} of {self._length} batches"
 
     def state(self) -> dict[str, Any]:
         """What the data remember from epoch to epoch."""
-        return dict(self.stream.state())
+        return dict(type(self.stream).state(self.stream))  # an attribute of a data set may be called state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Remember it again."""
-        self.stream.restore(state)
+        type(self.stream).restore(self.stream, state)
 
     def reset(self) -> None:
         """Begin at the first batch, if the stream can."""

@@ -224,9 +224,10 @@ class Trainer(Engine):
             )
             self.stop_training, self.history = False, history
             called.on_train_begin()
-            step = self.optimizer.iterations
-            place = called.resume(Training(self, called, source, tested, Place(initial_epoch), step))
-            logs, first = place.logs, place.batch
+            begin, step = Place(initial_epoch), self.optimizer.iterations
+            training = Training(self, called, source, tested, begin, step)
+            place = called.resume(training)
+            logs, done, first = place.logs, 0, place.batch
             for epoch in range(place.epoch, place.epoch if self.stop_training else epochs):
                 if not first:
                     called.on_epoch_begin(epoch)
@@ -237,7 +238,7 @@ class Trainer(Engine):
                         if self.stop_training:
                             break
                         if source.batches is None or done < source.batches:
-                            called.pause(epoch, done, logs)
+                            called.pause(training, Place(epoch, done, logs), done)
                 except NonFiniteError as error:
                     if not called.ends_at(error):
                         raise
@@ -248,7 +249,7 @@ class Trainer(Engine):
                     scores = self._evaluate(tested, called)
                     logs = logs | {f"val_{name}": value for name, value in scores.items()}
                 called.on_epoch_end(epoch, logs)
-                called.pause(epoch + 1, 0, logs)
+                called.pause(training, Place(epoch + 1, 0, logs), done)
                 if self.stop_training:
                     break
                 first = 0

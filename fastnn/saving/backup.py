@@ -34,23 +34,18 @@ def check_resumable(training: Training, within: bool) -> None:
         training.tested.position("validation_data")
     for metric in training.model._metrics() if within else ():
         own = type(metric).reset_state is not Metric.reset_state
-        if own and not metric.kept and type(metric).state is Metric.state:
-            expected = "one that names what its reset_state() resets, to go on within an epoch"
-            fix = "set its attribute kept to the names of these attributes, or save after each epoch"
-            raise invalid(f"metric {metric.name!r}", f"{type(metric).__name__} without kept", expected, fix)
+        if own and metric.kept is None and type(metric).state is Metric.state:
+            received = f"{type(metric).__name__}, which resets itself and does not say what"
+            expected = "one that does, to go on within an epoch"
+            fix = "set its attribute kept to the names of what is no variable, or to ()"
+            raise invalid(f"metric {metric.name!r}", received, expected, fix)
 
 
 def write_backup(path: str | os.PathLike[str], training: Training, place: Place) -> None:
     """Write all that a training goes on with."""
-    model, within = training.model, place.batch > 0
+    model, within, sources = training.model, place.batch > 0, sources_of(training)
     arrays = weights_of(model) | optimizer_arrays(model)
     rate = model.optimizer._learning_rate
-    remembered = {
-        "callbacks": [callback.state() for callback in training.called.callbacks],
-        "data": [source.state() for source in sources_of(training)],
-        "logs": place.logs,
-        "running": model._running() if within else None,
-    }
     description = {
         "model": None,
         "backup": {
@@ -60,14 +55,24 @@ def write_backup(path: str | os.PathLike[str], training: Training, place: Place)
             "stopped": model.stop_training,
             "seed": config.seed(),
             "streams": streams_of(model),
-            "positions": [source.position(within=within) for source in sources_of(training)],
+            "positions": [
+                source.began if within and source is training.source else source.position() for source in sources
+            ],
             "optimizer": like(model),
             "learning_rate": None if callable(rate) else rate,
             "random": random_state(),
             "callbacks": kinds(training.called.callbacks),
-            "data": [source.kind for source in sources_of(training)],
+            "data": [source.kind for source in sources],
             "metrics": kinds(model._metrics()),
-            "state": packed(remembered, arrays, STATE),
+            "state": {
+                "callbacks": [
+                    packed(state_of(callback), arrays, f"{STATE}/{i} {type(callback).__name__}")
+                    for i, callback in enumerate(training.called.callbacks)
+                ],
+                "data": [packed(source.state(), arrays, f"{STATE}/{source.kind}") for source in sources],
+                "logs": packed(place.logs, arrays, f"{STATE}/logs"),
+                "running": packed(model._running() if within else None, arrays, f"{STATE}/metrics"),
+            },
         },
         "optimizer": optimizer_config(model),
     }
@@ -99,64 +104,78 @@ def restore_backup(file: Reader, training: Training) -> Place:
     Raises
     ------
     FormatError
-        The file is of a training with other layers, callbacks, data, optimizer or seed, or of one that began elsewhere;
-        nothing has changed.
+        The file is of a training with other layers, callbacks, metrics, data, optimizer or seed, or of one that began
+        later; nothing has changed.
     """
     model, called, sources = training.model, training.called, sources_of(training)
     with file:
-        path, found = file.path, file.description["backup"]
         weights = matching_weights(file, model)
-        alike, seeds = "train as before, or remove the backup", "call set_random_seed() before making the model"
-        with described_by(path, "backup"):
-            for name, now, fix in (
-                ("seed", config.seed(), f"{seeds}, or remove the backup"),
-                ("streams", streams_of(model), f"{seeds}, or remove the backup"),
-                ("callbacks", kinds(called.callbacks), alike),
-                ("data", [source.kind for source in sources], alike),
-                ("metrics", kinds(model._metrics()), alike),
-                ("optimizer", like(model), alike),
-            ):
-                if found[name] != plain(now):
-                    raise wrong(path, name, show(found[name]), show(now), fix)
-            if found["began"] > training.step:
-                received, expected = f"{found['began']}", f"at most {training.step}, the present one"
-                fix = "use a folder for each call of fit, or remove the backup"
-                raise wrong(path, "step with which it began", received, expected, fix)
-            place, positions = Place(found["epoch"], found["batch"]), found["positions"]
-            rate, stopped = found["learning_rate"], found["stopped"]
-            numbers = [place.epoch, place.batch, *(n for position in positions for n in position)]
-            lengths = [len(position) for position in positions] == [len(source.position()) for source in sources]
-            if not lengths or not all(type(n) is int and n >= 0 for n in numbers) or type(stopped) is not bool:
-                received = show([place.epoch, place.batch, positions, stopped])
-                raise wrong(path, "position", received, "numbers of at least 0, and true or false")
-            if rate is not None and type(rate) not in (int, float):
-                raise wrong(path, "learning_rate", show(rate), "a number")
-            state = unpacked(found["state"], file)
+        with described_by(file.path, "backup", "remove the backup"):
+            found = file.description["backup"]
+            check_alike(file.path, found, training)
+            place, positions, rate = position_in(file.path, found, sources)
+            state = {name: unpacked(part, file) for name, part in found["state"].items()}
             place.logs = dict(state["logs"])
-            names = [part.state().keys() for part in (*called.callbacks, *sources)]
+            parts = [*called.callbacks, *sources]
+            names = [state_of(part).keys() for part in parts]
             if [each.keys() for each in (*state["callbacks"], *state["data"])] != names:
-                raise wrong(path, "state", show(state), "what the callbacks and data remember")
+                raise wrong(file.path, "state", show(state), "what the callbacks and data remember")
             restore_random(found["random"])
+            if place.batch:
+                model._go_on(state["running"])
             restore_optimizer(file, model, file.description["optimizer"])
         for name, variable in weights:
             file.read_into(name, variable.value)
-        if place.batch:  # what this hook did then is in the file: it is done again for what is not
+        if place.batch:
             called.on_epoch_begin(place.epoch)
         for source, position, remembered in zip(sources, positions, state["data"], strict=True):
             source.resume(position, place.batch if source is training.source else 0)
             source.restore(remembered)
-        if place.batch:
-            model._go_on(state["running"])
+        if place.batch:  # the hook may have changed them once more
             restore_optimizer(file, model, file.description["optimizer"])
             for name, variable in weights:
                 file.read_into(name, variable.value)
         if rate is not None:
             model.optimizer.learning_rate = rate
         for callback, remembered in zip(called.callbacks, state["callbacks"], strict=True):
-            callback.restore(remembered)
+            type(callback).restore(callback, remembered)
         restore_random(found["random"])
-        model.stop_training, training.step = stopped, found["began"]
+        model.stop_training, training.step = found["stopped"], found["began"]
         return place
+
+
+def check_alike(path: str, found: dict[str, Any], training: Training) -> None:
+    """Refuse a backup of another training."""
+    model = training.model
+    alike, seeds = "train as before, or remove the backup", "call set_random_seed() before making the model"
+    for name, now, fix in (
+        ("seed", config.seed(), f"{seeds}, or remove the backup"),
+        ("streams", streams_of(model), f"{seeds}, or remove the backup"),
+        ("callbacks", kinds(training.called.callbacks), alike),
+        ("data", [source.kind for source in sources_of(training)], alike),
+        ("metrics", kinds(model._metrics()), alike),
+        ("optimizer", like(model), alike),
+    ):
+        if found[name] != plain(now):
+            raise wrong(path, name, show(found[name]), show(now), fix)
+    if found["began"] > training.step:
+        received, expected = f"{found['began']}", f"at most {training.step}, the present one"
+        fix = "use a folder for each call of fit, or remove the backup"
+        raise wrong(path, "step with which it began", received, expected, fix)
+
+
+def position_in(path: str, found: dict[str, Any], sources: list[Any]) -> tuple[Place, list[list[int]], float | None]:
+    """Where a backup was written: epoch and batch, the positions of the data, and the learning rate if it has one."""
+    place, positions = Place(found["epoch"], found["batch"]), found["positions"]
+    numbers = [place.epoch, place.batch, *(n for position in positions for n in position)]
+    lengths = [len(position) for position in positions] == [len(source.position()) for source in sources]
+    if not lengths or not all(type(n) is int and n >= 0 for n in numbers) or type(found["stopped"]) is not bool:
+        received = show([place.epoch, place.batch, positions, found["stopped"]])
+        raise wrong(path, "position", received, "numbers of at least 0, and true or false")
+    rate = found["learning_rate"]
+    if rate is not None and type(rate) not in (int, float):
+        raise wrong(path, "learning_rate", show(rate), "a number")
+    return place, positions, rate
 
 
 def sources_of(training: Training) -> list[Any]:
@@ -167,6 +186,11 @@ def sources_of(training: Training) -> list[Any]:
 def kinds(parts: list[Any]) -> list[str]:
     """The names of classes."""
     return [type(part).__name__ for part in parts]
+
+
+def state_of(part: Any) -> dict[str, Any]:
+    """What a callback, or data, remember; by the class, for an attribute of one may be called state."""
+    return dict(type(part).state(part))
 
 
 def like(model: Model) -> Any:
@@ -193,23 +217,36 @@ def restore_random(state: Any) -> None:
 
 def packed(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
     """A state as JSON can express it, with its arrays moved to others; `unpacked` gives the same types again."""
+    if isinstance(value, (np.ndarray, np.generic)) and (value.dtype.kind not in "biuf" or value.dtype.itemsize > 8):
+        raise no_state(name, f"numbers of {value.dtype}")
     if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:
-            fix = "leave it out, or keep numbers of up to 64 bits"
-            raise invalid(f"state, {name}", f"an array of {value.dtype}", "one of numbers", fix)
         exact = np.float64 if value.dtype.kind == "f" else np.int64  # uint64 wraps, and back
         arrays[name] = value if str(value.dtype) in container.DTYPES else value.astype(exact)
         return {"array": name, "dtype": str(value.dtype)}
     if isinstance(value, np.generic):
         return {"number": packed(value.item(), arrays, name), "dtype": str(value.dtype)}
     if isinstance(value, dict):
+        for key in value:
+            if type(key) not in PLAIN:
+                raise no_state(name, f"the key {show(key)}")
         return {"dict": [[key, packed(part, arrays, f"{name}/{i}")] for i, (key, part) in enumerate(value.items())]}
     if isinstance(value, (list, tuple)):
         parts = [packed(part, arrays, f"{name}/{i}") for i, part in enumerate(value)]
         return parts if isinstance(value, list) else {"tuple": parts}
     if isinstance(value, float) and not np.isfinite(value):
         return {"float": repr(value)}
+    if type(value) not in PLAIN:
+        raise no_state(name, show(value))
     return value
+
+
+PLAIN = str, int, float, bool, type(None)
+
+
+def no_state(name: str, received: str) -> Exception:
+    """The error of something that a backup cannot hold."""
+    expected = "strings, numbers of up to 64 bits, arrays of them, None; lists, tuples and dicts of these"
+    return invalid(name, received, expected, "leave it out of kept, or of what state() gives")
 
 
 def unpacked(value: Any, file: Reader) -> Any:

@@ -191,7 +191,7 @@ class Reader:
 class Held:
     """Arrays and a description that are in memory, read as those of a `Reader`."""
 
-    path, size = "the copy", 1 << 62
+    path, size = "the copy", 1 << 62  # no limit for what is in memory already
 
     def __init__(self, arrays: dict[str, np.ndarray], description: dict[str, Any]):
         self.arrays, self.description = arrays, description

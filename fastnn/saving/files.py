@@ -36,9 +36,9 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
     b'new'
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")  # no longer than names may be
     if target.exists() and not target.is_file():
         raise of_path(OSError(errno.EISDIR if target.is_dir() else errno.EINVAL, ""), target)
+    temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")  # no longer than names may be
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:

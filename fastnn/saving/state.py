@@ -1,5 +1,6 @@
 """Models as arrays and a description, and back."""
 
+import copy
 import math
 import os
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, layers, losses, metrics, optimizers, tree
+from .. import config, layers, losses, metrics, models, optimizers, tree
 from ..errors import check_flag, invalid, not_provided, show
 from ..layers.base import Layer, undone_on_error
 from ..layers.regularization import Random
@@ -25,6 +26,7 @@ from .container import FormatError, Held, Reader, wrong
 
 WEIGHTS, OPTIMIZER = "weights", "optimizer"  # first parts of the names of arrays
 ROOM = 1 << 23  # bytes that metrics may have, which are not in the file
+OWN = "pass classes and functions of one's own as custom_objects, or use an undamaged file"
 OF_KERAS = (".keras", ".h5", ".hdf5", ".ckpt")
 
 
@@ -33,7 +35,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
 
     The file is a safetensors container, which other programs can open as well. It holds no code: a class or function of
     one's own is in it by name, and passed to `load_model`. It is written beside `filepath` and takes its name when it
-    is whole and on the disk: nothing that happens meanwhile leaves half a file, or takes the old one away.
+    is whole and on the disk: nothing that happens meanwhile leaves half a file, or takes the old one away. Of a process
+    that is killed meanwhile, a file ``.<name>.<number>.tmp`` may be left.
 
     Parameters
     ----------
@@ -71,8 +74,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     container.write(path, arrays, description)
 
 
-def parts_of(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of a model and its description."""
+def parts_of(model: Model, compiles: bool = True) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a model and its description, with the arguments of ``compile`` if `compiles`."""
     arrays, shape = weights_of(model), plain_shapes(model.build_shape) if model.built else None
     with sharing():
         described = layer_config(model, build_shape=shape)
@@ -83,34 +86,42 @@ def parts_of(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "compile": None,
     }
     if model._compiled is not None:
-        description["compile"] = compiled_config(model)
+        description["compile"] = compiled_config(model) if compiles else None
         if model.built:
             description["optimizer"] = optimizer_config(model)
             arrays |= optimizer_arrays(model)
-    return arrays, plain(description)
+    try:
+        return arrays, plain(description)
+    except RecursionError:
+        fix = "nest fewer models, and correct get_config()"
+        raise invalid("configuration", "lists in lists without end", "ones that end", fix) from None
 
 
 def own_classes(model: Model) -> dict[str, type[Layer]]:
     """The classes of layers in a model that are not fastnn's, by the names under which configurations know them."""
-    own = [type(layer) for layer in model._tree() if not type(layer).__module__.startswith("fastnn.")]
-    return {name_of(cls): cls for cls in own}
+    classes: dict[str, type[Layer]] = {}
+    for cls in (type(layer) for layer in model._tree()):
+        if not cls.__module__.startswith("fastnn."):
+            name = name_of(cls)
+            theirs = (hasattr(layers, name) or hasattr(models, name)) and name not in registered(Layer)
+            if theirs or classes.setdefault(name, cls) is not cls:
+                expected = "a name that no layer of fastnn, or other layer of the model, has"
+                fix = "give it another name: configurations know classes by name"
+                raise invalid("model", f"an own class {name!r}", expected, fix)
+    return classes
 
 
 def check_again(model: Model, described: dict[str, Any]) -> None:
     """Refuse a model of which its description would make another one, with other weights."""
     classes = own_classes(model)
-    for name in classes:
-        if hasattr(layers, name) and name not in registered(Layer):
-            expected, fix = "a name that no layer of fastnn has: files know classes by name", "give it another name"
-            raise invalid("model", f"an own class {name!r}", expected, fix)
     try:
         with custom_object_scope(classes), undone_on_error(), allowance(weight_bytes(model), ""):
-            again = made_again(described)
+            again = made_again(copy.deepcopy(described))  # from_config() of a class may take entries out
     except Exception as error:
         if classes:  # whose parts may need what load_model() gets as custom_objects
             warnings.warn(
-                f"load_model() of this file needs custom_objects beyond {', '.join(sorted(classes))}, or correct "
-                f"get_config() and from_config() of them: with these alone comes {type(error).__name__}: {error}",
+                f"load_model() of this file fails, unless custom_objects has more than {', '.join(sorted(classes))} or "
+                f"their get_config() or from_config() is corrected: {type(error).__name__}: {error}",
                 stacklevel=4,
             )
             return
@@ -179,9 +190,6 @@ def load_model(
         if described.get("model") is None:
             fix = "make the model, then call load_weights()"
             raise wrong(file.path, "contents", "weights alone", "a model", fix)
-        if described.get("floatx") != config.floatx():
-            fix = f"call fastnn.config.set_floatx({described.get('floatx')!r}) first"
-            raise wrong(file.path, "floatx", show(described.get("floatx")), repr(config.floatx()), fix)
         for name in file.table:
             if name.partition("/")[0] not in (WEIGHTS, OPTIMIZER):
                 raise wrong(file.path, "arrays", repr(name), "those of weights and optimizer")
@@ -195,6 +203,9 @@ def load_model(
 def restored(file: Reader | Held, compiles: bool = True) -> Model:
     """The model of a file, compiled as the saved one was if `compiles`."""
     described = file.description
+    if described.get("floatx") != config.floatx():
+        fix = f"call fastnn.config.set_floatx({described.get('floatx')!r}) first"
+        raise wrong(file.path, "floatx", show(described.get("floatx")), repr(config.floatx()), fix)
     with allowance(file.size, "use an undamaged file"), described_by(file.path, "model"):
         model = made_again(described["model"])
         restore_streams(model, described.get("streams"))
@@ -204,8 +215,7 @@ def restored(file: Reader | Held, compiles: bool = True) -> Model:
         with described_by(file.path, "compile"):
             with allowance(file.size + ROOM, "pass compile=False, and call compile() yourself"):
                 model.compile(**described["compile"])
-            if model.built:
-                restore_optimizer(file, model, described.get("optimizer"))
+            restore_optimizer(file, model, described.get("optimizer"))
     return model
 
 
@@ -281,7 +291,7 @@ def plain(value: Any, name: str = "configuration") -> Any:
             if not isinstance(key, str):
                 fix = "make them strings in get_config(), and what they were in from_config()"
                 raise invalid(name, f"the key {show(key)}", "strings as keys, as JSON has them", fix)
-        return {str(key): plain(part, f"{name}[{key!r}]") for key, part in value.items()}
+        return {str.__str__(key): plain(part, f"{name}[{key!r}]") for key, part in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise invalid(name, show(value), "a finite number, as JSON has them", "leave it out of get_config()")
     if isinstance(value, str):
@@ -345,7 +355,7 @@ def compiled_config(model: Model) -> dict[str, Any]:
 
 
 @contextmanager
-def described_by(path: str, field: str) -> Iterator[None]:
+def described_by(path: str, field: str, fix: str = OWN) -> Iterator[None]:
     """Errors inside are those of a description that makes nothing."""
     try:
         yield
@@ -353,7 +363,6 @@ def described_by(path: str, field: str) -> Iterator[None]:
         raise
     except Exception as error:
         received = f"what gives the error: {str(error) or type(error).__name__}"
-        fix = "pass classes and functions of one's own as custom_objects, or use an undamaged file"
         raise wrong(path, field, received.rstrip("."), "a description that makes one", fix) from error
 
 
