@@ -754,7 +754,8 @@ def examine_model(data):
         if predicts and error is None:
             with np.errstate(over="ignore"):
                 x = np.array(arguments["x"], np.float32)
-            assert result.tobytes() == MODELS[kind]().predict(x).tobytes()
+            whole = MODELS[kind]().predict(x).tobytes()
+            assert whole.startswith(result.tobytes()) if "steps" in arguments else whole == result.tobytes()
         if error is not None and not isinstance(error, fastnn.NonFiniteError):
             assert (state(made), process()) == before
             train(made)

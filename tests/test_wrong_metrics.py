@@ -9,11 +9,22 @@ from fastnn import metrics
 Y, P = np.eye(3)[[0, 1, 2, 0]], np.full((4, 3), 1 / 3)
 L = np.array([0, 1, 2, 0])
 
+
+def nested(depth):
+    """A number in lists in lists, more than NumPy has axes."""
+    found = 0.5
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 ROWS = {
     "threshold-above": (lambda: metrics.Precision(1.5), ValueError, "thresholds: received 1.5"),
     "threshold-below": (lambda: metrics.Recall([0.5, -0.1]), ValueError, "thresholds: received -0.1"),
     "threshold-nan": (lambda: metrics.TruePositives(float("nan")), ValueError, "thresholds: received nan"),
     "threshold-text": (lambda: metrics.FalsePositives("half"), TypeError, "thresholds: received 'half'"),
+    "thresholds-nested": (lambda: metrics.TrueNegatives(nested(70)), TypeError, "thresholds: received"),
+    "thresholds-nested-auc": (lambda: metrics.AUC(thresholds=nested(70)), TypeError, "thresholds: received"),
     "thresholds-empty": (lambda: metrics.TrueNegatives([]), TypeError, "thresholds: received []"),
     "top-k": (lambda: metrics.Precision(top_k=0), ValueError, "top_k: received 0"),
     "top-k-large": (lambda: metrics.Precision(top_k=4)(Y, P), ValueError, "top_k: received 4"),

@@ -27,7 +27,8 @@ def check_thresholds(thresholds: Any) -> list[float]:
     """One threshold or a sequence of them as a list of numbers from 0 to 1."""
     if isinstance(thresholds, numbers.Number):
         return [check_fraction("thresholds", thresholds)]
-    if not isinstance(thresholds, (list, tuple, np.ndarray)) or np.ndim(thresholds) != 1 or len(thresholds) == 0:
+    flat = isinstance(thresholds, (list, tuple)) or (isinstance(thresholds, np.ndarray) and thresholds.ndim == 1)
+    if not flat or len(thresholds) == 0:
         expected = "a number from 0 to 1 or a list of them"
         raise invalid("thresholds", show(thresholds), expected, "pass for example [0.3, 0.5]", TypeError)
     return [check_fraction("thresholds", value) for value in thresholds]
@@ -451,7 +452,8 @@ class AUC(Counts):
             allowed.spend("num_thresholds", (num_thresholds, THRESHOLD_FLOATS), "float64")
             inner = (np.arange(1, num_thresholds - 1) / (num_thresholds - 1)).tolist()
         else:
-            inner = sorted(check_thresholds(thresholds)) if np.size(thresholds) else []
+            none = np.iterable(thresholds) and hasattr(thresholds, "__len__") and len(thresholds) == 0
+            inner = [] if none else sorted(check_thresholds(thresholds))
         self.curve, self.summation_method = curve.upper(), summation_method.lower()
         self.multi_label = check_flag("multi_label", multi_label)
         self.from_logits = check_flag("from_logits", from_logits)
