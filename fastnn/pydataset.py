@@ -1,6 +1,8 @@
 """A data set that makes its batches when they are asked for."""
 
 import itertools
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -134,6 +136,17 @@ _dataset: PyDataset | None = None  # in a process that makes batches
 def _keep(dataset: PyDataset) -> None:
     global _dataset
     _dataset = dataset
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that trains is killed, which could not end it any more."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _kept(index: int) -> Any:

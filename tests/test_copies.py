@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import pytest
 from test_saving import Twice, X, Y, bits, net
@@ -126,3 +127,40 @@ def test_a_pickle_needs_the_type_of_numbers_that_it_was_made_with():
             pickle.loads(content)
     finally:
         config.set_floatx(before)
+
+
+def test_a_model_that_another_thread_trains_is_not_copied_or_saved(tmp_path):
+    """Its weights would be some of one step, some of another."""
+    model, found = net(), []
+
+    class During(fastnn.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            def tries():
+                for call in (
+                    copy.deepcopy,
+                    pickle.dumps,
+                    lambda m: m.save(tmp_path / "m"),
+                    lambda m: m.save_weights(tmp_path / "m"),
+                ):
+                    with pytest.raises(RuntimeError, match="model: received a call while another one trains"):
+                        call(model)
+                    found.append(call)
+
+            thread = threading.Thread(target=tries)
+            thread.start()
+            thread.join()
+            copy.deepcopy(model)  # in the thread that trains
+
+    model.fit(X, Y, verbose=0, callbacks=[During()])
+    assert len(found) == 4 and not list(tmp_path.iterdir())
+
+
+def test_copies_and_files_take_no_random_numbers(tmp_path):
+    def next_weights(between):
+        model = net()
+        between(model)
+        return fastnn.Sequential([layers.Dense(3, input_shape=(4,))]).get_weights()[0].tobytes()
+
+    expected = next_weights(lambda model: None)
+    for between in (copies, lambda model: model.save(tmp_path / "model")):
+        assert next_weights(between) == expected

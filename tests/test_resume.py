@@ -1,6 +1,9 @@
 """BackupAndRestore: trainings go on after any interruption with the bits of one without."""
 
+import collections
 import contextlib
+import copy
+import enum
 import errno
 import gc
 import json
@@ -72,7 +75,7 @@ class Kill(callbacks.Callback):
         self.now = epoch
 
     def after(self, batch, logs=None):
-        if (self.now, batch) == (self.epoch, self.batch):
+        if self.now == self.epoch and batch >= self.batch:
             raise Killed
 
 
@@ -86,19 +89,20 @@ def others(folder):
 
 
 def train(
-    folder, make=lambda: "adam", data=None, kill=None, swaps=False, every="epoch", more=list, scores=None, eager=False,
-    **options,
+    folder, make=lambda: "adam", data=None, kill=None, swaps=False, every="epoch", more=lambda folder: [], scores=None,
+    eager=False, at_once=1, **options,
 ):  # fmt: skip
     """A training with backups, its history, and what is in its other files."""
     folder.mkdir(exist_ok=True)
     model = net(make())
-    if scores or eager:
-        loss = "mse" if scores else "sparse_categorical_crossentropy"
-        model.compile(make(), loss, metrics=["accuracy", *(scores or ())], run_eagerly=eager)
-    watching = others(folder) if not callable(getattr(model.optimizer, "_learning_rate", None)) else []
+    loss = "mse" if scores else "sparse_categorical_crossentropy"
+    compiled = {"run_eagerly": eager, "steps_per_execution": at_once}
+    model.compile(make(), loss, metrics=["accuracy", *(scores or ())], **compiled)
+    fixed = callable(model.optimizer._learning_rate) or isinstance(model.optimizer, optimizers.Rprop)
+    watching = [] if fixed else others(folder)
     x, y = data() if data else (X, Y)
     backup = BackupAndRestore(folder / "backup", every)
-    called = [backup, *[callbacks.SwapEMAWeights(True)] * swaps, *more(), *watching, kill or Kill()]
+    called = [backup, *[callbacks.SwapEMAWeights(True)] * swaps, *more(folder), *watching, kill or Kill()]
     options = {"batch_size": 10} | options if data is None else options
     history = model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=called, **options)
     written = [path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()]
@@ -123,7 +127,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_killed_in_the_middle_it_ends_in_the_same_bits(case, tmp_path):
-    options, last = CASES[case], {"lbfgs": 0, "steps": 2}.get(case, 3)
+    options, last = CASES[case], {"lbfgs": 0, "rprop": 0, "steps": 2}.get(case, 3)
     expected = train(tmp_path / "whole", **options)
     for kill in (Kill(0, last), Kill(2, 0), Kill(2, last), Kill(4, 0)):
         with pytest.raises(Killed):
@@ -167,10 +171,52 @@ class Shuffled(Batches):
         np.random.shuffle(self.indices)
 
 
-def rates():
+def rates(folder):
     return [callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)]
 
 
+class Drawing(Batches):
+    """Draws the batches that it is asked for."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return X[10 * i : 10 * i + 10] + np.random.normal(size=(10, 4)), Y[10 * i : 10 * i + 10]
+
+
+class Samples(callbacks.Callback):
+    """Predictions with dropped units, and of a model that is made and trained on the way."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["dropped"] = float(np.asarray(self.model(X[:5], training=True))[0, 0])
+        other = fastnn.Sequential([layers.Dense(1, input_shape=(4,))])
+        logs["other"] = float(other.predict(X[:1], verbose=0)[0, 0])
+
+
+class Previous(callbacks.Callback):
+    """Needs what it remembers at the beginning of an epoch, and freezes a layer there."""
+
+    kept = ("losses",)
+
+    def __init__(self):
+        self.losses = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:
+            self.model.optimizer.learning_rate = 0.01 * min(1.0, self.losses[-1])
+        if epoch == 1:
+            self.model.layers[0].trainable = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses = [*(self.losses or []), logs["loss"]]
+
+
+def by_batches(folder):
+    return [ModelCheckpoint(folder / "{epoch}-{batch}.safetensors", save_freq=7)]
+
+
+GATHERING = {"make": lambda: optimizers.SGD(0.1, gradient_accumulation_steps=4)}
 SCORES = ["AUC", metrics.AUC(multi_label=True, name="by_label"), metrics.F1Score("macro"), metrics.R2Score(), Largest()]
 WITHIN = CASES | {
     "shuffled": {"data": lambda: (Shuffled(), None)},
@@ -179,6 +225,12 @@ WITHIN = CASES | {
     "metrics": {"data": lambda: (X, np.eye(3)[Y]), "batch_size": 10, "scores": SCORES, "validation_split": 0.3},
     "scorer": {"data": lambda: (X, np.eye(3)[Y]), "batch_size": 10, "scores": ["balanced_accuracy"]},
     "eager": {"eager": True},
+    "rprop": {"make": lambda: optimizers.Rprop(), "batch_size": "full"},
+    "drawing": GATHERING | {"data": lambda: (Drawing(), None)},
+    "steps-drawing": GATHERING | {"data": lambda: (Drawing(), None), "at_once": 3},
+    "steps-hooks": GATHERING | {"at_once": 3, "batch_size": 5, "more": by_batches},
+    "samples": {"more": lambda folder: [Samples()]},
+    "previous": {"more": lambda folder: [Previous()]},
 }
 
 
@@ -194,7 +246,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(case, every, tmp_path):
         options = WITHIN[case] | ({"validation_data": Shuffled()} if "validation_data" in WITHIN[case] else {})
         return train(tmp_path / folder, kill=kill, every=every, **options)
 
-    last = {"lbfgs": 0, "steps": 2}.get(case, 3)
+    last = {"lbfgs": 0, "rprop": 0, "steps": 2}.get(case, 3)
     expected = run("whole")
     for kill in (Kill(0, 0), Kill(0, last), Kill(2, 0), Kill(2, last), Kill(4, min(last, 1))):
         with pytest.raises(Killed):
@@ -344,7 +396,20 @@ def test_what_is_remembered_has_the_types_that_it_had(tmp_path):
 
 @pytest.mark.parametrize(
     "value",
-    [np.array(["a"]), np.str_("a"), np.longdouble(1), 1j, b"1", {1, 2}, {(1, 2): 3}, {"a": [object()]}, np.array([1j])],
+    [
+        collections.OrderedDict(a=1),
+        enum.Enum("Kind", "A").A,
+        np.ma.array([1]),
+        np.array(["a"]),
+        np.str_("a"),
+        np.longdouble(1),
+        1j,
+        b"1",
+        {1, 2},
+        {(1, 2): 3},
+        {"a": [object()]},
+        np.array([1j]),
+    ],
     ids=repr,
 )
 def test_what_no_file_can_hold_is_refused(value, tmp_path):
@@ -444,6 +509,64 @@ def test_no_data_are_kept_alive(tmp_path):
         del x
         gc.collect()
         assert held() is None and backup.model is model
+
+
+def test_a_folder_for_each_of_two_trainings(tmp_path):
+    """Each goes on, whatever was saved, copied or made in the other one."""
+
+    def run(folder, *kills):
+        fastnn.set_random_seed(4)
+        found = []
+        for name, kill in zip("ab", kills, strict=True):
+            model = fastnn.Sequential([layers.Dense(3, "softmax", input_shape=(4,)), layers.Dropout(0.1)])
+            model.compile("adam", "sparse_categorical_crossentropy")
+            check = ModelCheckpoint(folder / f"{name}.safetensors", "loss")
+            called = [BackupAndRestore(folder / name), check, Samples(), kill]
+            copy.deepcopy(model)
+            model.fit(X, Y, epochs=3, verbose=0, callbacks=called)
+            found.append((bits(model), model.history.history))
+        return found
+
+    expected = run(tmp_path / "whole", Kill(), Kill())
+    for kills in ((Kill(2, 0), Kill()), (Kill(), Kill(1, 0)), (Kill(), Kill(2, 0))):
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", *kills)
+    assert run(tmp_path / "killed", Kill(), Kill()) == expected
+
+
+def test_steps_of_a_validation_are_no_hindrance(tmp_path):
+    def run(folder, kill=None):
+        called = [BackupAndRestore(folder, 2), kill or Kill()]
+        options = {"validation_data": Batches(), "validation_steps": 2, "callbacks": called}
+        return net().fit(X, Y, 10, 3, verbose=0, **options).history
+
+    expected = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", Kill(1, 4))
+    assert run(tmp_path / "killed") == expected
+
+
+def test_an_optimizer_that_has_trained_another_model(tmp_path):
+    optimizer = optimizers.LBFGS()
+    net(optimizer).fit(X, Y, batch_size="full", epochs=3, verbose=0)
+    model = net(optimizer)
+    again = copy.deepcopy(model)
+    model.fit(X, Y, batch_size="full", epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    again.fit(X, Y, batch_size="full", epochs=2, verbose=0)
+    assert bits(again) == bits(model)
+
+
+@pytest.mark.parametrize("rate", [0.01, schedules.CosineDecay(0.1, 50), lambda: 0.01], ids=["number", "schedule", "f"])
+def test_a_backup_of_another_kind_of_rate_is_refused(rate, tmp_path):
+    with pytest.raises(Killed):
+        net(optimizers.Adam(rate)).fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), Kill(1, 0)])
+    for other in (0.01, schedules.CosineDecay(0.1, 60), lambda: 0.01):
+        model = net(optimizers.Adam(other))
+        before = bits(model)
+        if type(other) is not type(rate) or isinstance(other, schedules.CosineDecay):
+            with pytest.raises(FormatError, match=r"optimizer of .*: received"):
+                model.fit(X, Y, epochs=3, verbose=0, callbacks=[BackupAndRestore(tmp_path), Kill()])
+            assert bits(model) == before
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, Killed])

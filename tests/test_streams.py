@@ -1,5 +1,8 @@
 """Data that come batch by batch: the bits of the same data in arrays, and the ends of streams."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -380,3 +383,35 @@ def test_loaders_of_torch():
 def test_memory_maps(tmp_path):
     np.save(tmp_path / "x.npy", X)
     assert trained(np.load(tmp_path / "x.npy", mmap_mode="r"), Y, epochs=1) == trained(X, Y, epochs=1)
+
+
+SLOW = """
+import os, sys, time
+import numpy as np
+import fastnn
+
+class Slow(fastnn.utils.PyDataset):
+    def __len__(self):
+        return 1000
+
+    def __getitem__(self, i):
+        print(os.getpid(), flush=True)
+        time.sleep(0.05)
+        return np.zeros((2, 1)), np.zeros((2, 1))
+
+if __name__ == "__main__":
+    model = fastnn.Sequential([fastnn.layers.Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse")
+    model.fit(Slow(workers=2, use_multiprocessing=True), verbose=0)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_processes_that_make_batches_end_with_the_one_that_trains(tmp_path):
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+        workers = {int(process.stdout.readline()) for _ in range(10)}
+        assert workers and process.pid not in workers
+        process.kill()
+        process.stdout.read()  # ends when nobody can write any more

@@ -32,6 +32,8 @@ class Training:
     begin : Place
     step : int
         Iteration of the optimizer with which it began.
+    trainable : tuple of bool
+        Which layers learned then.
     """
 
     model: Any
@@ -40,6 +42,7 @@ class Training:
     tested: Any
     begin: Place
     step: int
+    trainable: tuple[bool, ...]
 
 
 class Callback:

@@ -452,8 +452,8 @@ class AUC(Counts):
             allowed.spend("num_thresholds", (num_thresholds, THRESHOLD_FLOATS), "float64")
             inner = (np.arange(1, num_thresholds - 1) / (num_thresholds - 1)).tolist()
         else:
-            none = np.iterable(thresholds) and hasattr(thresholds, "__len__") and len(thresholds) == 0
-            inner = [] if none else sorted(check_thresholds(thresholds))
+            given = thresholds.tolist() if isinstance(thresholds, np.ndarray) else thresholds
+            inner = [] if is_one_of(given, ([], ())) else sorted(check_thresholds(thresholds))
         self.curve, self.summation_method = curve.upper(), summation_method.lower()
         self.multi_label = check_flag("multi_label", multi_label)
         self.from_logits = check_flag("from_logits", from_logits)

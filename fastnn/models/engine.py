@@ -339,7 +339,7 @@ class Engine(Layer):
         finished, logs = first, self._logs() if first else {}
         if first:
             yield first, logs
-        for chunk, turn in turns(source.epoch(epoch, self._at_once(batch_hooks), first), mode, optimizer):
+        for chunk, turn, last in turns(source.epoch(epoch, self._at_once(batch_hooks), first), mode, optimizer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_begin")(chunk.batch)
             if source.rows > rows or chunk.arrays is not arrays or turn != kind or self.run_eagerly:
@@ -376,7 +376,8 @@ class Engine(Layer):
             if batch_hooks:
                 getattr(called, f"on_{hook}_batch_end")(chunk.last, logs)
             finished = chunk.batch + len(counts)
-            yield finished, logs
+            if last:  # within a chunk nobody could go on: a stream has made all of its batches
+                yield finished, logs
         if any(metric.at_end for metric in objective.metrics) and objective is self._objective and logs:
             yield finished, self._logs(final=True)
 
@@ -438,17 +439,20 @@ class Engine(Layer):
         return values if len(values) > 1 else values[0]
 
 
-def turns(chunks: Iterator[Chunk], mode: str, optimizer: Any) -> Iterator[tuple[Chunk, str]]:
-    """The chunks with the kinds of their steps, cut where an optimizer that gathers gradients changes the variables."""
+def turns(chunks: Iterator[Chunk], mode: str, optimizer: Any) -> Iterator[tuple[Chunk, str, bool]]:
+    """The chunks, cut where an optimizer that gathers gradients changes the variables, with the kinds of their steps,
+    and whether each part is the last one of its chunk.
+    """
     for chunk in chunks:
         done, batches = 0, len(chunk.counts)
         if mode != TRAIN or not optimizer.gradient_accumulation_steps:
-            yield chunk, mode
+            yield chunk, mode, True
             continue
         while done < batches:
             count = min(optimizer.steps_to_gather, batches - done)
-            yield chunk.part(done, count or 1), GATHER if count else TRAIN
+            part, turn = chunk.part(done, count or 1), GATHER if count else TRAIN
             done += count or 1
+            yield part, turn, done == batches
 
 
 def labelled(argument: str, name: str, several: bool) -> str:

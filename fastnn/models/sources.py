@@ -102,7 +102,10 @@ class ArraySource:
         """Begin at the first sample."""
         self._passes = self._done = 0
 
-    def position(self, argument: str = "x") -> list[int]:
+    def check_resumable(self, argument: str) -> None:
+        """Arrays can begin anywhere."""
+
+    def position(self) -> list[int]:
         """Where the next epoch begins."""
         return [self._passes, self._done]
 
@@ -114,12 +117,13 @@ class ArraySource:
     def resume(self, position: list[int], first: int = 0) -> None:
         """Begin where `position` was."""
         self._passes, self._done = position
+        self._began = list(position)
 
     @property
     def kind(self) -> str:
         """What tells the data from others."""
         steps = f", {self.steps} in an epoch" if self.steps else ""
-        return f"arrays of {self.samples} samples in batches of {self.batch_size}{steps}"
+        return f"arrays of {self.samples} samples in batches of {self.batch_size}{steps}{', shuffled' * self.shuffle}"
 
     def state(self) -> dict[str, Any]:
         """What the data remember from epoch to epoch."""
@@ -210,10 +214,8 @@ class StreamSource:
                 raise invalid("x", f"no batch from {show(self.stream)}", "at least one batch", fix) from None
             raise
 
-    def position(self, argument: str = "x") -> list[int]:
-        """Which pass the next epoch begins with, and how many batches of it are made already; refused where an epoch
-        begins within a pass, or nobody knows where.
-        """
+    def check_resumable(self, argument: str) -> None:
+        """Refuse a stream of which epochs begin within a pass, or nobody knows where."""
         if not isinstance(self.stream, PyDataset):
             expected = "arrays or a PyDataset, which can begin anywhere"
             fix = "pass one of them, or leave BackupAndRestore out"
@@ -222,15 +224,15 @@ class StreamSource:
             expected = "with its on_epoch_begin() or on_epoch_end(), one that says what they change"
             fix = "set its attribute kept to their names, or to () if they change nothing"
             raise invalid(argument, f"{show(self.stream)}, which does not", expected, fix)
-        if self.steps is not None and self.steps != length_of(self.stream):
+        if argument == "x" and self.steps is not None and self.steps != length_of(self.stream):
             expected, fix = "all batches of the PyDataset in each epoch", "leave it out"
             raise invalid("steps_per_epoch", show(self.steps), f"{expected} with BackupAndRestore", fix)
-        return self.began
 
-    @property
-    def began(self) -> list[int]:
+    def position(self) -> list[int]:
         """Which pass the present epoch is, or the next one between epochs, and how many batches are made ahead."""
         return [self._passes - (self._rest is not None), len(self._first)]
+
+    began = property(position)
 
     def resume(self, position: list[int], first: int = 0) -> None:
         """Begin with the pass that `position` told, at its first batch or within it."""
@@ -244,7 +246,7 @@ class StreamSource:
     @property
     def kind(self) -> str:
         """What tells the data from others."""
-        return f"{type(self.stream).__name__} of {self._length} batches"
+        return f"{type(self.stream).__name__} of {self._length} batches{', shuffled' * self.shuffle}"
 
     def state(self) -> dict[str, Any]:
         """What the data remember from epoch to epoch."""

@@ -224,8 +224,8 @@ class Trainer(Engine):
             )
             self.stop_training, self.history = False, history
             called.on_train_begin()
-            begin, step = Place(initial_epoch), self.optimizer.iterations
-            training = Training(self, called, source, tested, begin, step)
+            began = Place(initial_epoch), self.optimizer.iterations, self._trainable_flags()
+            training = Training(self, called, source, tested, *began)
             place = called.resume(training)
             logs, done, first = place.logs, 0, place.batch
             for epoch in range(place.epoch, place.epoch if self.stop_training else epochs):

@@ -257,9 +257,9 @@ class LBFGS(Optimizer):
         return kept + (1 if callable(self._learning_rate) else 2) if kept else 0
 
     def state(self, variables: list[Variable]) -> dict[str, np.ndarray]:
-        if not self._changes:
-            return {}
         places = {id(variable): i for i, variable in enumerate(variables)}
+        if not self._changes or not all(id(variable) in places for variable in self._of):  # they are of another model
+            return {}
         changes = np.array([[s, y] for s, y, _ in self._changes])
         return {PLACES: np.array([places[id(variable)] for variable in self._of]), CHANGES: changes}
 
@@ -270,6 +270,7 @@ class LBFGS(Optimizer):
         read: Callable[[str, np.ndarray], None],
     ) -> None:
         if not table:
+            self.forget()
             return
         fix = "use an undamaged file"
         arrays = {name: np.empty(shape, dtype) for name, (dtype, shape) in table.items()}

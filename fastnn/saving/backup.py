@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import config, optimizers
-from ..callbacks.base import Place, Training
+from ..callbacks.base import Callback, Place, Training
 from ..errors import invalid, show
+from ..layers.base import Structure
 from ..metrics import Metric
 from ..models import Model
+from ..schedules import LearningRateSchedule
 from . import container
 from .container import Reader, wrong
 from .state import (
@@ -19,6 +21,7 @@ from .state import (
     optimizer_arrays,
     optimizer_config,
     plain,
+    random_layers,
     restore_optimizer,
     streams_of,
     weights_of,
@@ -29,9 +32,8 @@ STATE = "state"  # first part of the names of arrays that callbacks, data and me
 
 def check_resumable(training: Training, within: bool) -> None:
     """Refuse data, and within an epoch metrics, that cannot go on where they were."""
-    training.source.position()
-    if training.tested is not None:
-        training.tested.position("validation_data")
+    for source, argument in zip(sources_of(training), ("x", "validation_data"), strict=False):
+        source.check_resumable(argument)
     for metric in training.model._metrics() if within else ():
         own = type(metric).reset_state is not Metric.reset_state
         if own and metric.kept is None and type(metric).state is Metric.state:
@@ -54,7 +56,11 @@ def write_backup(path: str | os.PathLike[str], training: Training, place: Place)
             "began": training.step,
             "stopped": model.stop_training,
             "seed": config.seed(),
+            "stream": config._stream,
             "streams": streams_of(model),
+            "calls": [layer._eager_calls for layer in random_layers(model)],
+            "trainable": training.trainable,
+            "trainable_now": model._trainable_flags(),
             "positions": [
                 source.began if within and source is training.source else source.position() for source in sources
             ],
@@ -63,6 +69,7 @@ def write_backup(path: str | os.PathLike[str], training: Training, place: Place)
             "random": random_state(),
             "callbacks": kinds(training.called.callbacks),
             "data": [source.kind for source in sources],
+            "loss": losses_of(model),
             "metrics": kinds(model._metrics()),
             "state": {
                 "callbacks": [
@@ -114,32 +121,38 @@ def restore_backup(file: Reader, training: Training) -> Place:
             found = file.description["backup"]
             check_alike(file.path, found, training)
             place, positions, rate = position_in(file.path, found, sources)
-            state = {name: unpacked(part, file) for name, part in found["state"].items()}
-            place.logs = dict(state["logs"])
-            parts = [*called.callbacks, *sources]
-            names = [state_of(part).keys() for part in parts]
-            if [each.keys() for each in (*state["callbacks"], *state["data"])] != names:
-                raise wrong(file.path, "state", show(state), "what the callbacks and data remember")
+            state = checked_state(file, found, training)
+            place.logs = state["logs"]
             restore_random(found["random"])
             if place.batch:
                 model._go_on(state["running"])
             restore_optimizer(file, model, file.description["optimizer"])
-        for name, variable in weights:
-            file.read_into(name, variable.value)
-        if place.batch:
-            called.on_epoch_begin(place.epoch)
-        for source, position, remembered in zip(sources, positions, state["data"], strict=True):
-            source.resume(position, place.batch if source is training.source else 0)
-            source.restore(remembered)
-        if place.batch:  # the hook may have changed them once more
-            restore_optimizer(file, model, file.description["optimizer"])
+
+        def give() -> None:
+            for layer, flag in zip(model._tree(), found["trainable_now"], strict=True):
+                layer._trainable = flag
+            Structure.changes += 1
+            for layer, calls in zip(random_layers(model), found["calls"], strict=True):
+                layer._eager_calls = calls
             for name, variable in weights:
                 file.read_into(name, variable.value)
-        if rate is not None:
-            model.optimizer.learning_rate = rate
-        for callback, remembered in zip(called.callbacks, state["callbacks"], strict=True):
-            type(callback).restore(callback, remembered)
+            if rate is not None and rate != model.optimizer._learning_rate:
+                model.optimizer.learning_rate = rate
+            for part, remembered in zip(called.callbacks, state["callbacks"], strict=True):
+                type(part).restore(part, remembered)
+            for source, remembered in zip(sources, state["data"], strict=True):
+                source.restore(remembered)
+
+        give()
+        if place.batch:  # for what is not in the file; what is, is given once more
+            called.on_epoch_begin(place.epoch)
+        for source, position in zip(sources, positions, strict=True):
+            source.resume(position, place.batch if source is training.source else 0)
+        if place.batch:
+            restore_optimizer(file, model, file.description["optimizer"])
+            give()
         restore_random(found["random"])
+        config._stream = found["stream"]
         model.stop_training, training.step = found["stopped"], found["began"]
         return place
 
@@ -153,7 +166,9 @@ def check_alike(path: str, found: dict[str, Any], training: Training) -> None:
         ("streams", streams_of(model), f"{seeds}, or remove the backup"),
         ("callbacks", kinds(training.called.callbacks), alike),
         ("data", [source.kind for source in sources_of(training)], alike),
+        ("loss", losses_of(model), alike),
         ("metrics", kinds(model._metrics()), alike),
+        ("trainable", training.trainable, alike),
         ("optimizer", like(model), alike),
     ):
         if found[name] != plain(now):
@@ -167,15 +182,31 @@ def check_alike(path: str, found: dict[str, Any], training: Training) -> None:
 def position_in(path: str, found: dict[str, Any], sources: list[Any]) -> tuple[Place, list[list[int]], float | None]:
     """Where a backup was written: epoch and batch, the positions of the data, and the learning rate if it has one."""
     place, positions = Place(found["epoch"], found["batch"]), found["positions"]
-    numbers = [place.epoch, place.batch, *(n for position in positions for n in position)]
+    numbers = [place.epoch, place.batch, found["began"], *(n for position in positions for n in position)]
     lengths = [len(position) for position in positions] == [len(source.position()) for source in sources]
-    if not lengths or not all(type(n) is int and n >= 0 for n in numbers) or type(found["stopped"]) is not bool:
-        received = show([place.epoch, place.batch, positions, found["stopped"]])
-        raise wrong(path, "position", received, "numbers of at least 0, and true or false")
+    if not lengths or not all(type(n) is int and n >= 0 for n in numbers):
+        raise wrong(path, "position", show([place.epoch, place.batch, positions]), "numbers of at least 0")
     rate = found["learning_rate"]
     if rate is not None and type(rate) not in (int, float):
         raise wrong(path, "learning_rate", show(rate), "a number")
     return place, positions, rate
+
+
+def checked_state(file: Reader, found: dict[str, Any], training: Training) -> dict[str, Any]:
+    """What callbacks, data and metrics remember, and the logs; refused if layers, or these, are others."""
+    state = {name: unpacked(part, file) for name, part in found["state"].items()}
+    parts = [*training.called.callbacks, *sources_of(training)]
+    for part, remembered in zip(parts, [*state["callbacks"], *state["data"]], strict=True):
+        own = type(part).state is not Callback.state
+        if type(remembered) is not dict or not (own or remembered.keys() == set(part.kept)):
+            raise wrong(file.path, "state", show(remembered), f"what {type(part).__name__} remembers")
+    state["logs"] = dict(state["logs"])
+    counters, flags = [found["stream"], *found["calls"]], [*found["trainable_now"], found["stopped"]]
+    known = len(counters), len(flags)
+    expected = 1 + len(random_layers(training.model)), 1 + len(training.trainable)
+    if known != expected or {*map(type, counters)} != {int} or {*map(type, flags)} != {bool}:
+        raise wrong(file.path, "stream", show([counters, flags]), "numbers, and true or false")
+    return state
 
 
 def sources_of(training: Training) -> list[Any]:
@@ -188,18 +219,25 @@ def kinds(parts: list[Any]) -> list[str]:
     return [type(part).__name__ for part in parts]
 
 
+def losses_of(model: Model) -> list[str | None]:
+    """The names of the losses of the outputs."""
+    assert model._objective is not None
+    return [goal.loss.name if goal.loss else None for goal in model._objective.goals]
+
+
 def state_of(part: Any) -> dict[str, Any]:
     """What a callback, or data, remember; by the class, for an attribute of one may be called state."""
     return dict(type(part).state(part))
 
 
 def like(model: Model) -> Any:
-    """What tells an optimizer from another one: class and arguments, without the rate, which callbacks change."""
-    made = optimizers.serialize(model.optimizer)
-    return [
-        made["class_name"],
-        {name: v for name, v in made["config"].items() if name not in ("learning_rate", "name")},
-    ]
+    """What tells an optimizer from another one: class and arguments; of its rate, which callbacks change, the kind."""
+    optimizer = model.optimizer
+    made, rate = optimizers.serialize(optimizer), optimizer._learning_rate
+    arguments = {name: value for name, value in made["config"].items() if name != "name"}
+    if not isinstance(rate, LearningRateSchedule):
+        arguments["learning_rate"] = "callable" if callable(rate) else "number"
+    return [made["class_name"], arguments]
 
 
 def random_state() -> list[Any]:
@@ -219,21 +257,21 @@ def packed(value: Any, arrays: dict[str, np.ndarray], name: str) -> Any:
     """A state as JSON can express it, with its arrays moved to others; `unpacked` gives the same types again."""
     if isinstance(value, (np.ndarray, np.generic)) and (value.dtype.kind not in "biuf" or value.dtype.itemsize > 8):
         raise no_state(name, f"numbers of {value.dtype}")
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:
         exact = np.float64 if value.dtype.kind == "f" else np.int64  # uint64 wraps, and back
         arrays[name] = value if str(value.dtype) in container.DTYPES else value.astype(exact)
         return {"array": name, "dtype": str(value.dtype)}
     if isinstance(value, np.generic):
         return {"number": packed(value.item(), arrays, name), "dtype": str(value.dtype)}
-    if isinstance(value, dict):
+    if type(value) is dict:
         for key in value:
             if type(key) not in PLAIN:
                 raise no_state(name, f"the key {show(key)}")
         return {"dict": [[key, packed(part, arrays, f"{name}/{i}")] for i, (key, part) in enumerate(value.items())]}
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         parts = [packed(part, arrays, f"{name}/{i}") for i, part in enumerate(value)]
-        return parts if isinstance(value, list) else {"tuple": parts}
-    if isinstance(value, float) and not np.isfinite(value):
+        return parts if type(value) is list else {"tuple": parts}
+    if type(value) is float and not np.isfinite(value):
         return {"float": repr(value)}
     if type(value) not in PLAIN:
         raise no_state(name, show(value))

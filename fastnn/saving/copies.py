@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import optimizers
+from .. import config, optimizers
 from ..layers.base import undone_on_error
 from ..models import Model
+from ..models.loop import Exclusive
 from ..registry import custom_object_scope, name_of
 from .container import Held
 from .state import own_classes, parts_of, restore_optimizer, restored
@@ -20,7 +21,9 @@ def reduced(model: Model) -> tuple[Any, ...]:
     of `save_model`. Classes and functions of one's own go by reference, as in every pickle.
     """
     made = model._compiled
-    arrays, description = parts_of(model, compiles=False)
+    with Exclusive(model._training):
+        arrays, description = parts_of(model, compiles=False)
+        arrays = {name: array.copy() for name, array in arrays.items()}
     classes: dict[str, type] = dict(own_classes(model))
     arguments = None
     if made is not None:
@@ -46,7 +49,7 @@ def made_of(
     arguments: dict[str, Any] | None,
 ) -> Model:
     """The model that `reduced` took apart."""
-    with custom_object_scope(classes), undone_on_error():
+    with custom_object_scope(classes), undone_on_error(), config.random_state(config.seed(), config._stream):
         held = Held(arrays, copy.deepcopy(description))
         model = restored(held, compiles=False)
         if arguments is not None:

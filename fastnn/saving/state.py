@@ -17,6 +17,7 @@ from ..layers.base import Layer, undone_on_error
 from ..layers.regularization import Random
 from ..models import Model
 from ..models.functional import layer_config, layer_from_config, sharing
+from ..models.loop import Exclusive
 from ..models.objective import is_config
 from ..optimizers import Optimizer
 from ..registry import custom_object_scope, name_of, registered
@@ -52,6 +53,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     ValueError, TypeError
         The model is not built, or something of it has no configuration, as a function that is not registered (see
         `register_keras_serializable`). Nothing was written.
+    RuntimeError
+        Another thread trains the model. Callbacks may save it.
     OSError
         No space, no permission, or a failing disk, with the path; an older file is as it was.
 
@@ -69,9 +72,10 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     True
     """
     path = checked_path(filepath, overwrite)
-    arrays, description = parts_of(checked(model))
-    check_again(model, description["model"])
-    container.write(path, arrays, description)
+    with Exclusive(checked(model)._training):
+        arrays, description = parts_of(model)
+        check_again(model, description["model"])
+        container.write(path, arrays, description)
 
 
 def parts_of(model: Model, compiles: bool = True) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -115,7 +119,8 @@ def check_again(model: Model, described: dict[str, Any]) -> None:
     """Refuse a model of which its description would make another one, with other weights."""
     classes = own_classes(model)
     try:
-        with custom_object_scope(classes), undone_on_error(), allowance(weight_bytes(model), ""):
+        unchanged = config.random_state(config.seed(), config._stream)
+        with custom_object_scope(classes), undone_on_error(), unchanged, allowance(weight_bytes(model), ""):
             again = made_again(copy.deepcopy(described))  # from_config() of a class may take entries out
     except Exception as error:
         if classes:  # whose parts may need what load_model() gets as custom_objects
@@ -222,7 +227,8 @@ def restored(file: Reader | Held, compiles: bool = True) -> Model:
 def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write the weights of a model to a file; arguments and errors as of `save_model`."""
     path = checked_path(filepath, overwrite)
-    container.write(path, weights_of(checked(model)), {"floatx": config.floatx(), "model": None})
+    with Exclusive(checked(model)._training):
+        container.write(path, weights_of(model), {"floatx": config.floatx(), "model": None})
 
 
 def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
