@@ -303,6 +303,7 @@ def test_weights_and_means_are_where_they_were_after_an_error():
     assert bits(model) == before and not model.optimizer.swapped
 
 
+SOON = timedelta(microseconds=1)
 WRONG = {
     "filepath": (lambda: ModelCheckpoint(3), TypeError, "filepath: received 3"),
     "save-freq": (lambda: ModelCheckpoint("m", save_freq="batch"), ValueError, "save_freq: received 'batch'"),
@@ -312,6 +313,7 @@ WRONG = {
     "mode": (lambda: ModelCheckpoint("m", save_best_only=True, mode="up"), ValueError, "mode: received 'up'"),
     "threshold": (lambda: ModelCheckpoint("m", initial_value_threshold="0"), TypeError, "initial_value_threshold"),
     "field": (lambda: fit(ModelCheckpoint("{val_loss}")), ValueError, "filepath: received '{val_loss}'"),
+    "format-timed": (lambda: fit(ModelCheckpoint("{", save_freq=SOON)), ValueError, "filepath: received '{'"),
     "format": (lambda: fit(ModelCheckpoint("{epoch:x.y}")), ValueError, "filepath: received '{epoch:x.y}'"),
     "backup-dir": (lambda: BackupAndRestore(None), TypeError, "backup_dir: received None"),
     "backup-empty": (lambda: BackupAndRestore(""), TypeError, "backup_dir: received ''"),

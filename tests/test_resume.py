@@ -474,11 +474,21 @@ def test_threads_that_make_batches_go_on(tmp_path):
     assert run(tmp_path / "killed") == expected
 
 
+class Counting(ModelCheckpoint):
+    kept = (*ModelCheckpoint.kept, "files")
+    files = 0
+
+    def _save(self, *arguments):
+        self.files += 1
+        super()._save(*arguments)
+
+
 def test_checkpoints_by_batches_go_on_counting(tmp_path):
     def run(folder, kill=None):
-        check = ModelCheckpoint(folder / "{epoch}-{batch}", save_freq=4, save_weights_only=True)
+        check = Counting(folder / "{epoch}-{batch}", save_freq=4, save_weights_only=True)
         called = [check, BackupAndRestore(folder / "backup", 1), kill or Kill()]
         net().fit(X, Y, batch_size=10, epochs=3, verbose=0, callbacks=called)
+        assert check.files == 4
         return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
     expected = run(tmp_path / "whole")

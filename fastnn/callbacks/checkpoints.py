@@ -4,6 +4,7 @@ import os
 import re
 import time
 import warnings
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from string import Formatter
@@ -132,8 +133,8 @@ class ModelCheckpoint(Internal, Monitor):
         return super().state() | {"waited": self._frequency.waited, "seen": self._frequency.seen}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.wait, self.best = state["wait"], state["best"]
         self._frequency.waited, self._frequency.seen = state["waited"], state["seen"]
+        super().restore({name: value for name, value in state.items() if name not in ("waited", "seen")})
 
     def uses(self, hook: str) -> bool:
         own = type(self).on_train_batch_end is not ModelCheckpoint.on_train_batch_end
@@ -164,9 +165,11 @@ class ModelCheckpoint(Internal, Monitor):
                 self._save(place.epoch, done - 1, place.logs)
 
     def _needed(self) -> set[str]:
-        """The entries of the logs, and other fields, that a file needs."""
-        fields = {re.split(r"[.\[]", name)[0] for _, name, *_ in Formatter().parse(self.filepath) if name}
-        return fields | ({self.monitor} if self.save_best_only else set())
+        """The entries of the logs, and other fields, that a file needs; none if its name is none."""
+        fields = {self.monitor} if self.save_best_only else set()
+        with suppress(ValueError):
+            fields |= {re.split(r"[.\[]", name)[0] for _, name, *_ in Formatter().parse(self.filepath) if name}
+        return fields
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         """Write the model if it is to be written."""
