@@ -48,6 +48,7 @@ EXECUTE, PLAN, SWEEPS = "fastnn/execute.py", "fastnn/plan.py", "fastnn/sweeps.py
 GEMM, REDUCE, LOSSES, DATA, RANDOM, UNITS, UPDATES, NORM = (
     f"csrc/kernels/{name}.inc" for name in ("gemm", "reduce", "losses", "data", "random", "units", "updates", "norm")
 )
+ALONG_ROWS, SOFTMAX, METRICS = (f"csrc/kernels/{name}.inc" for name in ("rows", "softmax", "metrics"))
 MATH, COMMON = "csrc/vec/math.inc", "csrc/vec/common.h"
 AVX512, AVX2, PORTABLE = (f"csrc/vec/{name}.h" for name in ("avx512", "avx2", "portable"))
 
@@ -439,28 +440,28 @@ MUTANTS = [
     ),
     Mutant(
         "lanes behind the end count in the sum of the exponentials",
-        LOSSES,
+        SOFTMAX,
         "        lanes = vf_add(lanes, vf_keep_n(e, n - i));",
         "        lanes = vf_add(lanes, e);",
         SPECIAL,
     ),
     Mutant(
         "lanes behind the end count in the maximum",
-        LOSSES,
+        ALONG_ROWS,
         "        if (n - i < LANES)\n            v = ",
         "        if (0)\n            v = ",
         SPECIAL,
     ),
     Mutant(
         "the largest logit is not subtracted",
-        LOSSES,
+        SOFTMAX,
         "    *top = row_max(z, n);",
         "    *top = 0 * row_max(z, n);",
         SPECIAL,
     ),
     Mutant(
         "the first label behind the last one is read",
-        LOSSES,
+        ALONG_ROWS,
         "label >= 0 && label < n;",
         "label >= 0 && label <= n;",
         SPECIAL,
@@ -474,7 +475,7 @@ MUTANTS = [
     ),
     Mutant(
         "equals count as larger among the first k",
-        LOSSES,
+        METRICS,
         "vf_lt(vf_set(at_label), vf_load_n(p + i, n - i));",
         "vf_le(vf_set(at_label), vf_load_n(p + i, n - i));",
         SPECIAL,
@@ -597,6 +598,27 @@ MUTANTS = [
         "_mm512_store_ps(p, x); }\nINLINE vm",
         ALIGNMENT,
         outcome=CRASHES,
+    ),
+    Mutant(
+        "an element of a narrow row belongs to the row before",
+        ALONG_ROWS,
+        "(65535 + n) / n",
+        "65535 / n",
+        "test_narrow_rows.py -k mean_squared_error_grad",
+    ),
+    Mutant(
+        "sums of narrow rows keep the sign of zero",
+        ALONG_ROWS,
+        "vf_add(vf_zero(), vf_load_m(x + r * n, own))",
+        "vf_load_m(x + r * n, own)",
+        "test_narrow_rows.py",
+    ),
+    Mutant(
+        "narrow rows of logits with a NaN are done together",
+        SOFTMAX,
+        "    if (vm_any(nan))\n        return 0;",
+        "    if (0)\n        return 0;",
+        "test_narrow_rows.py -k softmax",
     ),
     Mutant(
         "AVX-512: lanes that are not loaded hold ones",

@@ -28,6 +28,7 @@ from fastnn.record import Recorder
 
 # A fixed sample of the shapes: each width with two row counts; the full product runs in test-long.
 SHAPES = [(ROWS[i % len(ROWS)], w) for i, w in enumerate(WIDTHS)] + [(6, 17), (7, 16), (2, 130), (13, 15), (1, 64)]
+SHAPES += [(33, 10), (16, 3), (37, 15)]  # narrow rows, of which 16 are done at a time
 ALL_SHAPES = [(r, w) for r in (*ROWS, 64) for w in (*WIDTHS, 64, 130)]
 
 

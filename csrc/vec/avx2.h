@@ -102,6 +102,13 @@ INLINE __m256 lt_epu32(__m256i x, __m256i y)
 INLINE vm vi_lt(vi x, vi y) { return PAIR(vm, lt_epu32); }
 INLINE vi vi_max(vi x, vi y) { return PAIR(vi, _mm256_max_epu32); }
 
+INLINE __m256 pick(vf x, __m256i index) /* an index of 8 or more has bit 3, which becomes the sign */
+{
+    const __m256 low = _mm256_permutevar8x32_ps(x.a, index), high = _mm256_permutevar8x32_ps(x.b, index);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
+INLINE vf vf_pick(vf x, vi index) { return (vf){pick(x, index.a), pick(x, index.b)}; }
+
 INLINE float vf_sum(vf x)
 {
     const __m256 s8 = _mm256_add_ps(x.a, x.b);
@@ -117,6 +124,25 @@ INLINE float vf_largest(vf x)
     return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
 }
 
+/* The trees of 8 vectors at once: each step halves what is left of two of them, and joins the halves. */
+#define FOLD(first, second, shuffle, op, low, high) op(shuffle(first, second, low), shuffle(first, second, high))
+#define DEFINE_FOLDS(name, of_8, op)                                                                    \
+    INLINE __m256 of_8(const vf *x)                                                                     \
+    {                                                                                                   \
+        __m256 eights[8], fours[4], twos[2];                                                            \
+        for (int i = 0; i < 8; i++)                                                                     \
+            eights[i] = op(x[i].a, x[i].b);                                                             \
+        for (int i = 0; i < 4; i++)                                                                     \
+            fours[i] = FOLD(eights[i], eights[i + 4], _mm256_permute2f128_ps, op, 0x20, 0x31);          \
+        for (int i = 0; i < 2; i++)                                                                     \
+            twos[i] = FOLD(fours[2 * i], fours[2 * i + 1], _mm256_shuffle_ps, op, 0x44, 0xEE);          \
+        return FOLD(twos[0], twos[1], _mm256_shuffle_ps, op, 0x88, 0xDD);                               \
+    }                                                                                                   \
+    INLINE vf name(const vf *x) { return (vf){of_8(x), of_8(x + 8)}; }
+DEFINE_FOLDS(vf_sums, sums_of_8, _mm256_add_ps)
+DEFINE_FOLDS(vf_largests, largest_of_8, _mm256_max_ps)
+#undef FOLD
+#undef DEFINE_FOLDS
 #undef PAIR
 
 #endif

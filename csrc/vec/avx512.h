@@ -77,6 +77,8 @@ INLINE vi vi_mulhi(vi x, vi y)
 INLINE vm vi_lt(vi x, vi y) { return _mm512_cmplt_epu32_mask(x, y); }
 INLINE vi vi_max(vi x, vi y) { return _mm512_max_epu32(x, y); }
 
+INLINE vf vf_pick(vf x, vi index) { return _mm512_permutexvar_ps(index, x); }
+
 INLINE float vf_sum(vf x)
 {
     const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
@@ -91,5 +93,26 @@ INLINE float vf_largest(vf x)
     const __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
     return _mm_cvtss_f32(_mm_max_ss(s2, _mm_movehdup_ps(s2)));
 }
+
+/* The trees of 16 vectors at once: each step halves what is left of two of them, and joins the halves. */
+#define FOLD(first, second, shuffle, op, low, high) op(shuffle(first, second, low), shuffle(first, second, high))
+#define DEFINE_FOLDS(name, op)                                                                        \
+    INLINE vf name(const vf *x)                                                                       \
+    {                                                                                                 \
+        vf eights[8], fours[4], twos[2];                                                              \
+        for (int i = 0; i < 4; i++) {                                                                 \
+            eights[2 * i] = FOLD(x[i], x[i + 4], _mm512_shuffle_f32x4, op, 0x44, 0xEE);               \
+            eights[2 * i + 1] = FOLD(x[i + 8], x[i + 12], _mm512_shuffle_f32x4, op, 0x44, 0xEE);      \
+        }                                                                                             \
+        for (int i = 0; i < 4; i++)                                                                   \
+            fours[i] = FOLD(eights[2 * i], eights[2 * i + 1], _mm512_shuffle_f32x4, op, 0x88, 0xDD);  \
+        for (int i = 0; i < 2; i++)                                                                   \
+            twos[i] = FOLD(fours[2 * i], fours[2 * i + 1], _mm512_shuffle_ps, op, 0x44, 0xEE);        \
+        return FOLD(twos[0], twos[1], _mm512_shuffle_ps, op, 0x88, 0xDD);                             \
+    }
+DEFINE_FOLDS(vf_sums, _mm512_add_ps)
+DEFINE_FOLDS(vf_largests, _mm512_max_ps)
+#undef FOLD
+#undef DEFINE_FOLDS
 
 #endif

@@ -137,6 +137,18 @@ INLINE vf vi_bits(vi x) { return QUAD1(vf, vreinterpretq_f32_u32); }
 INLINE float32x4_t to_float(uint32x4_t x) { return vcvtq_f32_s32(vreinterpretq_s32_u32(x)); }
 INLINE vf vi_to_float(vi x) { return QUAD1(vf, to_float); }
 
+INLINE float32x4_t pick(vf x, uint32x4_t index)
+{
+    const uint8x16x4_t bytes = {{vreinterpretq_u8_f32(x.a), vreinterpretq_u8_f32(x.b), vreinterpretq_u8_f32(x.c),
+                                 vreinterpretq_u8_f32(x.d)}};
+    const uint32x4_t at = vaddq_u32(vmulq_n_u32(index, 0x04040404u), vdupq_n_u32(0x03020100u));
+    return vreinterpretq_f32_u8(vqtbl4q_u8(bytes, vreinterpretq_u8_u32(at)));
+}
+INLINE vf vf_pick(vf x, vi index)
+{
+    return (vf){pick(x, index.a), pick(x, index.b), pick(x, index.c), pick(x, index.d)};
+}
+
 INLINE float vf_sum(vf x)
 {
     const float32x4_t s4 = vaddq_f32(vaddq_f32(x.a, x.c), vaddq_f32(x.b, x.d));
@@ -148,6 +160,21 @@ INLINE float vf_largest(vf x)
     const float32x4_t s4 = larger_of(larger_of(x.a, x.c), larger_of(x.b, x.d));
     const float32x4_t s2 = larger_of(s4, vextq_f32(s4, s4, 2));
     return vgetq_lane_f32(larger_of(s2, vextq_f32(s2, s2, 1)), 0);
+}
+
+INLINE vf vf_sums(const vf *x)
+{
+    float sums[LANES];
+    for (int i = 0; i < LANES; i++)
+        sums[i] = vf_sum(x[i]);
+    return vf_load(sums);
+}
+INLINE vf vf_largests(const vf *x)
+{
+    float tops[LANES];
+    for (int i = 0; i < LANES; i++)
+        tops[i] = vf_largest(x[i]);
+    return vf_load(tops);
 }
 
 #undef QUAD1

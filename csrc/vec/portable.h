@@ -88,6 +88,9 @@ INLINE vi vi_mulhi(vi a, vi b) { EACH a[i] = (uint32_t)((uint64_t)a[i] * b[i] >>
 INLINE vm vi_lt(vi a, vi b) { return a < b; } /* unsigned */
 INLINE vi vi_max(vi a, vi b) { return vf_bits(vf_select(a > b, vi_bits(a), vi_bits(b))); } /* unsigned */
 
+/* Lane i of the result is lane index_i of a. */
+INLINE vf vf_pick(vf a, vi index) { vf r; EACH r[i] = a[index[i]]; return r; }
+
 /* Sum of the lanes by the one tree: lane i with i + 8, then i + 4, i + 2, i + 1. */
 INLINE float vf_sum(vf a)
 {
@@ -97,6 +100,9 @@ INLINE float vf_sum(vf a)
     return a[0];
 }
 
+/* The sums of LANES vectors, each by that tree. */
+INLINE vf vf_sums(const vf *a) { vf r; EACH r[i] = vf_sum(a[i]); return r; }
+
 /* The largest lane, by the same tree; any number if a lane is NaN. */
 INLINE float vf_largest(vf a)
 {
@@ -105,6 +111,7 @@ INLINE float vf_largest(vf a)
             a[i] = a[i] > a[i + half] ? a[i] : a[i + half];
     return a[0];
 }
+INLINE vf vf_largests(const vf *a) { vf r; EACH r[i] = vf_largest(a[i]); return r; }
 
 #undef EACH
 
