@@ -614,13 +614,6 @@ MUTANTS = [
         "test_narrow_rows.py",
     ),
     Mutant(
-        "narrow rows of logits with a NaN are done together",
-        SOFTMAX,
-        "    if (vm_any(nan))\n        return 0;",
-        "    if (0)\n        return 0;",
-        "test_narrow_rows.py -k softmax",
-    ),
-    Mutant(
         "AVX-512: lanes that are not loaded hold ones",
         AVX512,
         "_mm512_maskz_loadu_ps(m, p)",

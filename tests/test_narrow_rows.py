@@ -12,13 +12,14 @@ SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e38, -1e38, 
 
 
 def with_special_numbers(arrays, rng):
-    """Arguments with some numbers replaced: none in the first 16 rows, labels that are none in others."""
+    """Arguments with some numbers replaced, and labels that are none; in the first 16 rows, with rows of zeros alone."""
     for array in arrays:
         if array is not None and len(array) == ROWS:
             some = rng.random(array.shape) < 0.1
             some[:16] = False
             kinds = SPECIAL if array.dtype.kind == "f" else np.array([-1, 2**31 - 1, 1 << 20], array.dtype)
             array[some] = rng.choice(kinds.astype(array.dtype), array.shape)[some]
+            array[3], array[5] = 0, -0.0 if array.dtype.kind == "f" else 0
     return arrays
 
 
