@@ -12,7 +12,7 @@ SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e38, -1e38, 
 
 
 def with_special_numbers(arrays, rng):
-    """Arguments with some numbers replaced, and labels that are none; in the first 16 rows, with rows of zeros alone."""
+    """Arguments with some numbers replaced, and labels that are none; rows of zeros alone in the first 16 rows."""
     for array in arrays:
         if array is not None and len(array) == ROWS:
             some = rng.random(array.shape) < 0.1
