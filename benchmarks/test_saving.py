@@ -12,8 +12,9 @@ from fastnn.saving.files import write_whole
 class Holds(callbacks.BackupAndRestore):
     """Keeps what backups are written of."""
 
-    def on_train_end(self, logs=None):
-        self.training = self._training
+    def pause(self, training, place, done):
+        self.training = training
+        super().pause(training, place, done)
 
 
 def test_saving(compared, tmp_path):
