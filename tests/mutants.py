@@ -607,13 +607,6 @@ MUTANTS = [
         "test_narrow_rows.py -k mean_squared_error_grad",
     ),
     Mutant(
-        "sums of narrow rows keep the sign of zero",
-        ALONG_ROWS,
-        "vf_add(vf_zero(), vf_load_m(x + r * n, own))",
-        "vf_load_m(x + r * n, own)",
-        "test_narrow_rows.py",
-    ),
-    Mutant(
         "AVX-512: lanes that are not loaded hold ones",
         AVX512,
         "_mm512_maskz_loadu_ps(m, p)",

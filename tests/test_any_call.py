@@ -747,7 +747,9 @@ def examine_model(data):
         valid = valid | {"y": HOT} if kind == "one-hot model" and "y" in valid else valid
         arguments = finite(drawn(data, function, valid))
         before = state(made), process()
-        result, error = tried(function, **arguments)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")  # fewer batches than `steps`
+            result, error = tried(function, **arguments)
         predicts = name in ("predict", "predict_on_batch", "__call__") and not is_one_of(
             arguments.get("training"), (1,)
         )

@@ -565,6 +565,7 @@ DAMAGES = {
     "brackets-in-text": (lambda d: json.dumps(d)[:-1] + ', "version": "' + "[" * 500 + '"}', "description"),
     "open-text": (lambda d: json.dumps(d)[:-1] + ', "' + '\\"' * 200_000, "description"),
     "metric-size": (compiled(metrics=[{"class_name": "ConfusionMatrix", "config": {"num_classes": 8000}}]), "compile"),
+    "metric-classes": (compiled(metrics=[{"class_name": "MeanIoU", "config": {"num_classes": 2**29}}]), "compile"),
     "thresholds": (compiled(metrics=[{"class_name": "AUC", "config": {"num_thresholds": 2**20}}]), "compile"),
     "pattern": (lambda d: d["optimizer"].update(not_decayed=[[], "("]), "compile"),
     "place": (lambda d: d["optimizer"].update(not_decayed=[[-1], None]), "compile"),

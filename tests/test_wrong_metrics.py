@@ -25,6 +25,7 @@ ROWS = {
     "threshold-text": (lambda: metrics.FalsePositives("half"), TypeError, "thresholds: received 'half'"),
     "thresholds-nested": (lambda: metrics.TrueNegatives(nested(70)), TypeError, "thresholds: received"),
     "thresholds-nested-auc": (lambda: metrics.AUC(thresholds=nested(70)), TypeError, "thresholds: received"),
+    "classes-huge": (lambda: metrics.MeanIoU(2**63), ValueError, "shape: received (9223372036854775808, "),
     "thresholds-empty": (lambda: metrics.TrueNegatives([]), TypeError, "thresholds: received []"),
     "top-k": (lambda: metrics.Precision(top_k=0), ValueError, "top_k: received 0"),
     "top-k-large": (lambda: metrics.Precision(top_k=4)(Y, P), ValueError, "top_k: received 4"),

@@ -438,7 +438,8 @@ class IoU(Metric):
     ):
         super().__init__(name, dtype)
         self.num_classes = check_classes(num_classes)
-        if not isinstance(target_class_ids, (list, tuple)) or not target_class_ids:
+        self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
+        if not isinstance(target_class_ids, (list, tuple, range)) or not target_class_ids:
             expected, fix = "a list of classes", "pass for example [0, 1]"
             raise invalid("target_class_ids", show(target_class_ids), expected, fix, TypeError)
         expected, fix = f"classes from 0 to {num_classes - 1}", "count classes from 0"
@@ -452,7 +453,6 @@ class IoU(Metric):
         self.sparse_y_pred = check_flag("sparse_y_pred", sparse_y_pred)
         self.axis = check_integer("axis", axis, -64, "an axis", "pass -1 for the last one", 64)
         self.target = LABELS if sparse_y_true and not sparse_y_pred else VALUES
-        self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true = check_array("y_true", y_true)
@@ -516,7 +516,7 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ):
-        ids = list(range(check_classes(num_classes)))
+        ids = range(check_classes(num_classes))  # a list when there is memory for the matrix
         super().__init__(num_classes, ids, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
     def get_config(self) -> dict[str, Any]:
