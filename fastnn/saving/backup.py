@@ -50,27 +50,20 @@ def write_backup(path: str | os.PathLike[str], training: Training, place: Place)
     rate = model.optimizer._learning_rate
     description = {
         "model": None,
-        "backup": {
+        "backup": identity(training)
+        | {
             "epoch": place.epoch,
             "batch": place.batch,
             "began": training.step,
             "stopped": model.stop_training,
-            "seed": config.seed(),
             "stream": config._stream,
-            "streams": streams_of(model),
             "calls": [layer._eager_calls for layer in random_layers(model)],
-            "trainable": training.trainable,
             "trainable_now": model._trainable_flags(),
             "positions": [
                 source.began if within and source is training.source else source.position() for source in sources
             ],
-            "optimizer": like(model),
             "learning_rate": None if callable(rate) else rate,
             "random": random_state(),
-            "callbacks": kinds(training.called.callbacks),
-            "data": [source.kind for source in sources],
-            "loss": losses_of(model),
-            "metrics": kinds(model._metrics()),
             "state": {
                 "callbacks": [
                     packed(state_of(callback), arrays, f"{STATE}/{i} {type(callback).__name__}")
@@ -157,22 +150,29 @@ def restore_backup(file: Reader, training: Training) -> Place:
         return place
 
 
+def identity(training: Training) -> dict[str, Any]:
+    """What tells a training from another one."""
+    model = training.model
+    assert model._objective is not None
+    return {
+        "seed": config.seed(),
+        "streams": streams_of(model),
+        "callbacks": kinds(training.called.callbacks),
+        "data": [source.kind for source in sources_of(training)],
+        "loss": [goal.loss.name if goal.loss else None for goal in model._objective.goals],
+        "metrics": kinds(model._metrics()),
+        "trainable": training.trainable,
+        "optimizer": like(model),
+    }
+
+
 def check_alike(path: str, found: dict[str, Any], training: Training) -> None:
     """Refuse a backup of another training."""
-    model = training.model
-    alike, seeds = "train as before, or remove the backup", "call set_random_seed() before making the model"
-    for name, now, fix in (
-        ("seed", config.seed(), f"{seeds}, or remove the backup"),
-        ("streams", streams_of(model), f"{seeds}, or remove the backup"),
-        ("callbacks", kinds(training.called.callbacks), alike),
-        ("data", [source.kind for source in sources_of(training)], alike),
-        ("loss", losses_of(model), alike),
-        ("metrics", kinds(model._metrics()), alike),
-        ("trainable", training.trainable, alike),
-        ("optimizer", like(model), alike),
-    ):
+    for name, now in identity(training).items():
         if found[name] != plain(now):
-            raise wrong(path, name, show(found[name]), show(now), fix)
+            seeds = "call set_random_seed() before making the model"
+            fix = seeds if name in ("seed", "streams") else "train as before"
+            raise wrong(path, name, show(found[name]), show(now), f"{fix}, or remove the backup")
     if found["began"] > training.step:
         received, expected = f"{found['began']}", f"at most {training.step}, the present one"
         fix = "use a folder for each call of fit, or remove the backup"
@@ -217,12 +217,6 @@ def sources_of(training: Training) -> list[Any]:
 def kinds(parts: list[Any]) -> list[str]:
     """The names of classes."""
     return [type(part).__name__ for part in parts]
-
-
-def losses_of(model: Model) -> list[str | None]:
-    """The names of the losses of the outputs."""
-    assert model._objective is not None
-    return [goal.loss.name if goal.loss else None for goal in model._objective.goals]
 
 
 def state_of(part: Any) -> dict[str, Any]:
