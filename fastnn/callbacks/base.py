@@ -161,8 +161,13 @@ class Internal(Callback):
     """Base of fastnn's callbacks that are told more than the hooks say, without a call for each batch."""
 
     def uses(self, hook: str) -> bool:
-        """Whether it does something in a hook, as it is set up now."""
-        return overrides(self, hook)
+        """Whether it does something in a hook, as it is set up now; a class derived from it always does."""
+        theirs = not getattr(getattr(self, hook), "__module__", "").startswith("fastnn.")
+        return overrides(self, hook) and (hook != "on_train_batch_end" or theirs or self.watches())
+
+    def watches(self) -> bool:
+        """Whether its own `on_train_batch_end` has something to do, for which each batch is a call of its own."""
+        return True
 
     def progress(self, done_batches: int, logs: Logs = None) -> None:
         """So many batches of an epoch, evaluation or prediction are done."""

@@ -136,9 +136,9 @@ class ModelCheckpoint(Internal, Monitor):
         self._frequency.waited, self._frequency.seen = state["waited"], state["seen"]
         super().restore({name: value for name, value in state.items() if name not in ("waited", "seen")})
 
-    def uses(self, hook: str) -> bool:
-        own = type(self).on_train_batch_end is not ModelCheckpoint.on_train_batch_end
-        return super().uses(hook) and (hook != "on_train_batch_end" or own or self._frequency.batches is not None)
+    def watches(self) -> bool:
+        """Whether it counts batches."""
+        return self._frequency.batches is not None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._warned = False  # what is best, and how many batches there were, stays from one training to the next
@@ -153,7 +153,7 @@ class ModelCheckpoint(Internal, Monitor):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         super().on_train_batch_end(batch, logs)
-        if self._frequency.batches and self._frequency.due(Place(self._epoch, batch + 1), batch + 1):
+        if self.watches() and self._frequency.due(Place(self._epoch, batch + 1), batch + 1):
             self._save(self._epoch, batch, logs)
 
     def pause(self, training: Training, place: Place, done: int) -> None:

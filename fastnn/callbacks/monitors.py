@@ -323,19 +323,15 @@ class TerminateOnNaN(Internal):
         say(f"Step {error.step}: Invalid loss, terminating training")
         return True
 
-    def _watches(self) -> bool:
-        """Whether it has to look at each batch, for nothing else finds what is not finite."""
+    def watches(self) -> bool:
+        """Whether nothing else finds what is not finite."""
         return (self.params or {}).get("on_nonfinite") == "ignore"
-
-    def uses(self, hook: str) -> bool:
-        own = type(self).on_train_batch_end is not TerminateOnNaN.on_train_batch_end
-        return super().uses(hook) and (hook != "on_train_batch_end" or own or self._watches())
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """End training if the loss so far is not finite."""
         super().on_train_batch_end(batch, logs)
         loss = (logs or {}).get("loss", 0.0)
-        if np.isfinite(loss) or not self._watches():
+        if np.isfinite(loss) or not self.watches():
             return
         if self.raise_error:
             expected, fix = "a finite loss", "lower the learning rate, or scale the inputs"
