@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, optimizers
+from .. import config
 from ..layers.base import undone_on_error
 from ..models import Model
 from ..models.loop import Exclusive
 from ..registry import custom_object_scope, name_of
 from .container import Held
-from .state import own_classes, parts_of, restore_optimizer, restored
+from .state import compile_arguments, own_classes, parts_of, restore_optimizer, restored
 
 
 def reduced(model: Model) -> tuple[Any, ...]:
@@ -30,15 +30,7 @@ def reduced(model: Model) -> tuple[Any, ...]:
         for part in (made.optimizer, made.optimizer._learning_rate):
             if not type(part).__module__.startswith("fastnn."):
                 classes[name_of(type(part))] = type(part)
-        arguments = {
-            "optimizer": optimizers.serialize(made.optimizer),
-            "loss": made.loss,
-            "loss_weights": made.loss_weights,
-            "metrics": made.metrics,
-            "weighted_metrics": made.weighted_metrics,
-            "run_eagerly": model.run_eagerly,
-            "steps_per_execution": model.steps_per_execution,
-        }
+        arguments = compile_arguments(model)
     return made_of, (arrays, description, classes, arguments)
 
 

@@ -341,23 +341,30 @@ def each(value: Any, convert: Any) -> Any:
     return None if value is None else convert(value)
 
 
-def compiled_config(model: Model) -> dict[str, Any]:
-    """The arguments of ``compile`` that make an equal one."""
+def compile_arguments(model: Model) -> dict[str, Any]:
+    """The arguments of ``compile``, the optimizer as its configuration, for its state belongs to this model."""
     made = model._compiled
     assert made is not None
+    return {
+        "optimizer": optimizers.serialize(made.optimizer),
+        "loss": made.loss,
+        "loss_weights": made.loss_weights,
+        "metrics": made.metrics,
+        "weighted_metrics": made.weighted_metrics,
+        "run_eagerly": model.run_eagerly,
+        "steps_per_execution": model.steps_per_execution,
+    }
+
+
+def compiled_config(model: Model) -> dict[str, Any]:
+    """The arguments of ``compile`` as configurations."""
 
     def metric(given: Any) -> Any:
         return given if isinstance(given, (str, dict)) else metrics.serialize(metrics.get(given))
 
-    return {
-        "optimizer": optimizers.serialize(made.optimizer),
-        "loss": each(made.loss, losses.serialize),
-        "loss_weights": made.loss_weights,
-        "metrics": each(made.metrics, metric),
-        "weighted_metrics": each(made.weighted_metrics, metric),
-        "run_eagerly": model.run_eagerly,
-        "steps_per_execution": model.steps_per_execution,
-    }
+    given = compile_arguments(model)
+    named = {name: each(given[name], metric) for name in ("metrics", "weighted_metrics")}
+    return given | named | {"loss": each(given["loss"], losses.serialize)}
 
 
 @contextmanager
