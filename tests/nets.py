@@ -6,7 +6,7 @@ import numpy as np
 
 import fastnn
 from fastnn.execute import NativeExecutor, has_openmp
-from fastnn.layers import Dense, Dropout
+from fastnn.layers import BatchNormalization, Dense, Dropout
 from fastnn.ops.philox import random_bits
 
 THREADS = (1, 2, 3, 4) if has_openmp() else (1,)
@@ -95,3 +95,24 @@ def plan_lines(text):
     _, head, *lines = text.splitlines()
     begins = {name: head.index(name) for name in ("sweep", "rows", "threads", "operation", "layer")}
     return [{name: line[begin:].split("  ")[0] for name, begin in begins.items()} for line in lines]
+
+
+def net(optimizer="adam", seed=5):
+    """A compiled classifier with all that training keeps: weights, statistics of batches, random numbers."""
+    fastnn.set_random_seed(seed)
+    model = fastnn.Sequential(
+        [
+            Dense(6, activation="tanh", input_shape=(4,)),
+            BatchNormalization(),
+            Dropout(0.2),
+            Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def bits(model):
+    """Weights of a model and what its optimizer keeps, as bytes."""
+    kept = model.optimizer.state(model.variables) if model.optimizer else {}
+    return [w.tobytes() for w in model.get_weights()] + [kept[name].tobytes() for name in sorted(kept)]

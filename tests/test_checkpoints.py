@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from test_resume import Kill, Killed, X, Y, bits, net
+from nets import bits
+from test_resume import Kill, Killed, X, Y, net
 
 import fastnn
 from fastnn import callbacks, layers, optimizers

@@ -5,7 +5,8 @@ import pickle
 import threading
 
 import pytest
-from test_saving import Twice, X, Y, bits, net
+from nets import bits, net
+from test_saving import Twice, X, Y
 
 import fastnn
 from fastnn import config, layers, losses, metrics, optimizers, schedules

@@ -16,8 +16,10 @@ import time
 import weakref
 from datetime import timedelta
 
+import nets
 import numpy as np
 import pytest
+from nets import bits
 from test_mutated_files import joined, parts
 
 import fastnn
@@ -41,22 +43,7 @@ class Batches(fastnn.utils.PyDataset):
 
 def net(optimizer="adam", seed=4):
     layers.base.reset_names()
-    fastnn.set_random_seed(seed)
-    model = fastnn.Sequential(
-        [
-            layers.Dense(6, activation="tanh", input_shape=(4,)),
-            layers.BatchNormalization(),
-            layers.Dropout(0.2),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def bits(model):
-    kept = model.optimizer.state(model.variables)
-    return [w.tobytes() for w in model.get_weights()] + [kept[name].tobytes() for name in sorted(kept)]
+    return nets.net(optimizer, seed)
 
 
 class Killed(BaseException):

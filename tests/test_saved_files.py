@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import safetensors
-from test_saving import net
+from nets import net
 
 import fastnn
 from fastnn.saving import container, files

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import safetensors
 from layer_table import CASES
+from nets import bits, net
 from test_mutated_files import joined, parts
 from test_optimizers import CASES as OPTIMIZERS
 from test_optimizers import IDS
@@ -26,25 +27,6 @@ RNG = np.random.default_rng(3)
 X = RNG.standard_normal((40, 4)).astype(np.float32)
 Y = RNG.integers(0, 3, 40)
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def net(optimizer="adam", seed=5):
-    fastnn.set_random_seed(seed)
-    model = fastnn.Sequential(
-        [
-            layers.Dense(6, activation="tanh", input_shape=(4,)),
-            layers.BatchNormalization(),
-            layers.Dropout(0.2),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def bits(model):
-    kept = model.optimizer.state(model.variables) if model.optimizer else {}
-    return [w.tobytes() for w in model.get_weights()] + [kept[name].tobytes() for name in sorted(kept)]
 
 
 @pytest.fixture
