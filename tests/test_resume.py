@@ -66,6 +66,15 @@ class Kill(callbacks.Callback):
             raise Killed
 
 
+def goes_on(run, folder, *kills):
+    """A training in a folder, killed so often, ends as one in another folder that is not."""
+    expected = run(folder / "whole")
+    for kill in kills:
+        with pytest.raises(Killed):
+            run(folder / "killed", kill)
+    assert run(folder / "killed") == expected
+
+
 def others(folder):
     return [
         callbacks.EarlyStopping("loss", patience=4, restore_best_weights=True),
@@ -438,10 +447,7 @@ def test_attributes_called_as_the_methods_are(tmp_path):
         model.fit(Data(), epochs=3, verbose=0, callbacks=[Watch(), BackupAndRestore(folder, 2), kill or Kill()])
         return bits(model), model.history.history
 
-    expected = run(tmp_path / "whole")
-    with pytest.raises(Killed):
-        run(tmp_path / "killed", Kill(1, 4))
-    assert run(tmp_path / "killed") == expected
+    goes_on(run, tmp_path, Kill(1, 4))
 
 
 def test_threads_that_make_batches_go_on(tmp_path):
@@ -454,11 +460,7 @@ def test_threads_that_make_batches_go_on(tmp_path):
         model.fit(Threads(), epochs=3, verbose=0, callbacks=[BackupAndRestore(folder, 2), kill or Kill()])
         return bits(model)
 
-    expected = run(tmp_path / "whole")
-    for kill in (Kill(0, 3), Kill(2, 4)):
-        with pytest.raises(Killed):
-            run(tmp_path / "killed", kill)
-    assert run(tmp_path / "killed") == expected
+    goes_on(run, tmp_path, Kill(0, 3), Kill(2, 4))
 
 
 class Counting(ModelCheckpoint):
@@ -537,10 +539,7 @@ def test_steps_of_a_validation_are_no_hindrance(tmp_path):
         options = {"validation_data": Batches(), "validation_steps": 2, "callbacks": called}
         return net().fit(X, Y, 10, 3, verbose=0, **options).history
 
-    expected = run(tmp_path / "whole")
-    with pytest.raises(Killed):
-        run(tmp_path / "killed", Kill(1, 4))
-    assert run(tmp_path / "killed") == expected
+    goes_on(run, tmp_path, Kill(1, 4))
 
 
 def test_an_optimizer_that_has_trained_another_model(tmp_path):
@@ -830,11 +829,7 @@ def test_data_that_draw_random_numbers_go_on_drawing(tmp_path):
         model.fit(Noisy(), epochs=4, verbose=0, callbacks=[BackupAndRestore(folder), kill or Kill()])
         return bits(model)
 
-    expected = run(tmp_path / "whole")
-    for kill in (Kill(1, 2), Kill(3, 0)):
-        with pytest.raises(Killed):
-            run(tmp_path / "killed", kill)
-    assert run(tmp_path / "killed") == expected
+    goes_on(run, tmp_path, Kill(1, 2), Kill(3, 0))
 
 
 def test_with_both_files_damaged_it_begins_anew(tmp_path):
